@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+/// @title IEscrow
+/// @notice The only contract that holds payers' and providers' money: accounts, deposits, exits, earnings, claims.
+/// All amounts in wei of $AI1NET. Accounts are numbered from 1.
+interface IEscrow {
+    // ------------------------------------------------------------------ types
+
+    /// @notice What an account is, for ever. Two accounts differ if any of these do, so nobody can open an account of
+    /// somebody else's on terms that its owner did not choose.
+    struct Terms {
+        address owner; // may exit and withdraw
+        uint24 operatorId; // the only operator that may debit it
+        address signer; // EOA that authorizes the rows of a strict account
+        bool strict; // every paid row needs the signer's own authorization
+        uint8 maxAppFeePct; // app fees above this many per cent are not charged; at most 20
+    }
+
+    /// @notice One slot, written once per batch.
+    struct Account {
+        // slot 0
+        uint96 balance; // withdrawable
+        uint88 credits; // spendable, spent first, not withdrawable
+        uint40 nextSeq; // sequence number of the next row
+        uint24 operatorId;
+        uint8 flags; // bit 0 strict, bit 1 hasSelfSettled, bits 2..6 maxAppFeePct
+    }
+
+    struct Exit {
+        uint96 amount;
+        uint40 readyAt; // unix s; 0 when no exit was requested
+    }
+
+    /// @notice Who earns.
+    enum Earner {
+        Provider,
+        App,
+        Operator
+    }
+
+    /// @notice Earnings of one earner. Credit lands in the bucket of its block's time; a bucket matures, and can no
+    /// longer be reversed, once the bucket after it has ended.
+    struct Earnings {
+        // slot 0
+        uint96 current; // credit of `bucket`
+        uint96 previous; // credit of `bucket - 1`
+        uint40 bucket; // block.timestamp / challenge window, at the last credit
+        // slot 1
+        uint128 mature;
+        uint128 claimed; // ever
+    }
+
+    // ----------------------------------------------------------------- events
+
+    event AccountOpened(
+        uint32 indexed accountId,
+        address indexed owner,
+        uint24 indexed operatorId,
+        address signer,
+        bool strict,
+        uint8 maxAppFeePct
+    );
+    event Deposited(uint32 indexed accountId, address indexed from, uint96 amount);
+    event ExitRequested(uint32 indexed accountId, uint96 amount, uint40 readyAt);
+    event ExitCanceled(uint32 indexed accountId);
+    event Withdrawn(uint32 indexed accountId, address indexed to, uint96 amount);
+    event Claimed(Earner indexed earner, uint32 indexed id, address indexed to, uint128 amount);
+
+    // ----------------------------------------------------------------- errors
+
+    error Escrow_ZeroAmount();
+    error Escrow_ZeroAddress();
+    error Escrow_NotLedger(address caller);
+    error Escrow_NotOwner(address caller, address owner);
+    error Escrow_UnknownAccount(uint32 accountId);
+    error Escrow_UnknownOperator(uint24 operatorId);
+    error Escrow_ForeignAccount(uint32 accountId, uint24 operatorId, uint24 expected);
+    error Escrow_AppFeePctTooHigh(uint8 maxAppFeePct, uint8 max);
+    error Escrow_AmountTooHigh(uint256 amount, uint256 max);
+    error Escrow_GrantUsed(bytes32 grant);
+    error Escrow_GrantExpired(uint256 deadline, uint256 timestamp);
+    error Escrow_InvalidSignature(address owner);
+    error Escrow_InsufficientBalance(uint32 accountId, uint256 balance, uint256 needed);
+    error Escrow_NoExit(uint32 accountId);
+    error Escrow_ExitNotReady(uint40 readyAt, uint256 timestamp);
+    error Escrow_NothingToClaim(Earner earner, uint32 id);
+
+    // --------------------------------------------------------------- deposits
+
+    /// @notice The caller (anyone) pays `amount` into the account of `terms`, opening it if need be.
+    /// Needs an allowance.
+    function deposit(Terms calldata terms, uint96 amount) external returns (uint32 accountId);
+
+    /// @notice One signature, no gas: an ERC-3009 `ReceiveWithAuthorization` of the token, from `terms.owner` to this
+    /// contract, whose nonce is `grantHash(terms, salt)`. Anyone may relay it; none can bend it.
+    function depositWithAuthorization(
+        Terms calldata terms,
+        bytes32 salt,
+        uint96 amount,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes calldata signature
+    ) external returns (uint32 accountId);
+
+    /// @notice An ERC-2612 permit of exactly `amount` with a signed
+    /// `PermitDeposit(Grant grant,uint256 amount,uint256 deadline)` of the owner's. A permit that was front-run still
+    /// works: the allowance is there.
+    function depositWithPermit(
+        Terms calldata terms,
+        bytes32 salt,
+        uint96 amount,
+        uint256 deadline,
+        uint8 v,
+        bytes32 r,
+        bytes32 s,
+        bytes calldata grantSignature
+    ) external returns (uint32 accountId);
+
+    /// @notice The account's own address: whatever $AI1NET arrives there can be swept into that account and nowhere
+    /// else.
+    function depositAddress(Terms calldata terms) external view returns (address);
+
+    /// @notice Moves all $AI1NET of the deposit address into its account, opening it if need be; anyone may.
+    function sweep(Terms calldata terms) external returns (uint32 accountId, uint96 amount);
+
+    // ------------------------------------------------------------------ exits
+
+    /// @notice Announces that `amount` (or what is left of it then) will leave after the exit notice. Replaces an
+    /// earlier request, and starts the notice anew. Only the owner.
+    function requestExit(uint32 accountId, uint96 amount) external;
+
+    function cancelExit(uint32 accountId) external;
+
+    /// @notice Pays the requested amount, or the balance if that is less, to `to`. Only the owner; works with the
+    /// router gone.
+    function withdraw(uint32 accountId, address to) external returns (uint96 amount);
+
+    // --------------------------------------------------------------- earnings
+
+    /// @notice Pays everything mature to the earner's payee; anyone may call it.
+    function claim(Earner earner, uint32 id) external returns (uint128 amount);
+
+    /// @notice What `claim` would pay now.
+    function claimable(Earner earner, uint32 id) external view returns (uint128);
+
+    /// @notice Credit still inside its challenge window.
+    function pending(Earner earner, uint32 id) external view returns (uint128);
+
+    // ------------------------------------------------------------ Ledger only
+
+    /// @notice Debits every group of a batch, clamping an account that is short, and advances its sequence.
+    /// @param groups one word each: accountId u32 << 224 | rows u16 << 208 | app u16 << 192 (fee in bps) | amount u128
+    /// @return results one word each: startSeq u40 << 216 | appFee u88 << 128 | shortfall u128. `shortfall` is what the
+    /// account lacked of amount + app fee; the app's fee goes without first.
+    function debit(uint24 operatorId, uint256[] calldata groups) external returns (uint256[] memory results);
+
+    /// @notice Credits what a batch paid.
+    /// @param credits one word each: earner u8 << 248 | id u32 << 216 | amount u128
+    /// @param poolFee the rest of the protocol fee, kept for the operator's epoch
+    function credit(uint24 operatorId, uint256 epoch, uint256[] calldata credits, uint128 poolFee) external;
+
+    // ------------------------------------------------------------------ views
+
+    function accountIdOf(Terms calldata terms) external view returns (uint32);
+
+    function account(uint32 accountId) external view returns (Account memory);
+
+    function terms(uint32 accountId) external view returns (Terms memory);
+
+    function exitOf(uint32 accountId) external view returns (Exit memory);
+
+    function earnings(Earner earner, uint32 id) external view returns (Earnings memory);
+
+    /// @notice The part of the protocol fee kept for rewards, per operator and epoch.
+    function pool(uint24 operatorId, uint256 epoch) external view returns (uint256);
+
+    /// @notice EIP-712 digest (domain "AI1NET Escrow"/"1") of
+    /// `Grant(address owner,uint24 operatorId,address signer,bool strict,uint8 maxAppFeePct,bytes32 salt)`.
+    function grantHash(Terms calldata terms, bytes32 salt) external view returns (bytes32);
+
+    /// @notice Everything owed: balances, credits, earnings and pools. At most the token balance (I-01).
+    function owed() external view returns (uint256);
+}
