@@ -151,8 +151,9 @@ interface IEscrow {
 
     /// @notice Debits every group of a batch, clamping an account that is short, and advances its sequence.
     /// @param groups one word each: accountId u32 << 224 | rows u16 << 208 | app u16 << 192 (fee in bps) | amount u128
-    /// @return results one word each: startSeq u40 << 216 | appFee u88 << 128 | shortfall u128. `shortfall` is what the
-    /// account lacked of amount + app fee; the app's fee goes without first.
+    /// @return results one word each: startSeq u40 << 216 | appFee u88 << 128 | shortfall u128. `appFee` is what the app
+    /// is due: floor(amount x bps / 10^4), or 0 above the account's `maxAppFeePct`. `shortfall` is what the account lacked
+    /// of amount + appFee. The app's fee goes without first, so the app is paid appFee - min(appFee, shortfall).
     function debit(uint24 operatorId, uint256[] calldata groups) external returns (uint256[] memory results);
 
     /// @notice Credits what a batch paid.
