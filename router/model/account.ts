@@ -1,0 +1,147 @@
+import type { Wei } from "./money.ts";
+
+/** An account as the chain had it at one block. */
+export interface AccountSnapshot {
+  readonly accountId: number;
+  readonly operatorId: number;
+  readonly owner: string;
+  readonly signer: string;
+  readonly strict: boolean;
+  readonly maxAppFeePct: number;
+  readonly balanceWei: Wei;
+  readonly creditsWei: Wei;
+  /** Sequence number of the next row that the Ledger will number. */
+  readonly nextSeq: number;
+  /** Asked back by its owner: spendable on chain for a while, but no longer here. */
+  readonly exitWei: Wei;
+  readonly blockNumber: bigint;
+}
+
+/** A journaled row that the chain may not have yet. */
+export interface UnsettledRow {
+  readonly seq: number;
+  /** Amount and at least the app's fee. */
+  readonly costWei: Wei;
+}
+
+/** Why a hold was refused. */
+export interface Shortage {
+  readonly availableWei: Wei;
+  readonly neededWei: Wei;
+  /** Held by requests in flight: may come back. */
+  readonly heldWei: Wei;
+}
+
+/** Money set aside for one request, until it ends. */
+export interface Hold {
+  readonly amountWei: Wei;
+  /** Takes the hold to another amount, or says why it can't and leaves it as it is. */
+  resize(amountWei: Wei): Shortage | undefined;
+  /** Ends the hold; what it turned into is counted by `AccountBook.recorded`. Ending twice does nothing. */
+  release(): void;
+}
+
+interface Entry {
+  snapshot: AccountSnapshot;
+  held: Wei;
+  unsettled: Wei;
+  /** In order of `seq`. */
+  rows: UnsettledRow[];
+}
+
+/**
+ * What every account can spend: its money on chain, less what was asked back, what is held by requests in flight and
+ * what was served and is not settled yet. A snapshot takes balance and `nextSeq` of one block, so a row is counted
+ * exactly once: in the balance, or here.
+ */
+export class AccountBook {
+  readonly #entries = new Map<number, Entry>();
+
+  /** The last snapshot; undefined for an account never loaded. */
+  snapshot(accountId: number): AccountSnapshot | undefined {
+    return this.#entries.get(accountId)?.snapshot;
+  }
+
+  accountIds(): number[] {
+    return [...this.#entries.keys()];
+  }
+
+  /** Takes in a newer (or, after a reorganization, another) view of the chain; an older block's is ignored. */
+  refresh(snapshot: AccountSnapshot): void {
+    const entry = this.#entries.get(snapshot.accountId);
+    if (!entry) {
+      this.#entries.set(snapshot.accountId, { snapshot, held: 0n, unsettled: 0n, rows: [] });
+      return;
+    }
+    if (snapshot.blockNumber < entry.snapshot.blockNumber && snapshot.nextSeq <= entry.snapshot.nextSeq) return;
+    entry.snapshot = snapshot;
+    entry.unsettled = entry.rows.reduce((sum, row) => (row.seq >= snapshot.nextSeq ? sum + row.costWei : sum), 0n);
+  }
+
+  /** Counts rows that the journal has; rows at or past `nextSeq` weigh on the account until they settle. */
+  recorded(accountId: number, rows: readonly UnsettledRow[]): void {
+    const entry = this.#entries.get(accountId);
+    if (!entry) throw new RangeError(`account ${accountId} was never loaded`);
+    for (const row of rows) {
+      entry.rows.push(row);
+      if (row.seq >= entry.snapshot.nextSeq) entry.unsettled += row.costWei;
+    }
+  }
+
+  /** Forgets rows that are final on chain, below `seq`. */
+  forget(accountId: number, seq: number): void {
+    const entry = this.#entries.get(accountId);
+    if (entry) entry.rows = entry.rows.filter((row) => row.seq >= seq);
+  }
+
+  availableWei(accountId: number): Wei {
+    const entry = this.#entries.get(accountId);
+    if (!entry) return 0n;
+    const { balanceWei, creditsWei, exitWei } = entry.snapshot;
+    const staying = balanceWei > exitWei ? balanceWei - exitWei : 0n;
+    return staying + creditsWei - entry.held - entry.unsettled;
+  }
+
+  heldWei(accountId: number): Wei {
+    return this.#entries.get(accountId)?.held ?? 0n;
+  }
+
+  unsettledWei(accountId: number): Wei {
+    return this.#entries.get(accountId)?.unsettled ?? 0n;
+  }
+
+  /** Sets `amountWei` aside, or says what is missing. */
+  hold(accountId: number, amountWei: Wei): Hold | Shortage {
+    const entry = this.#entries.get(accountId);
+    const take = (moreWei: Wei): Shortage | undefined => {
+      const availableWei = this.availableWei(accountId);
+      if (!entry || moreWei > availableWei) return { availableWei, neededWei: moreWei, heldWei: entry?.held ?? 0n };
+      entry.held += moreWei;
+      return undefined;
+    };
+    const shortage = take(amountWei);
+    if (shortage || !entry) return shortage ?? { availableWei: 0n, neededWei: amountWei, heldWei: 0n };
+    let current = amountWei;
+    let ended = false;
+    return {
+      get amountWei() {
+        return current;
+      },
+      resize: (nextWei) => {
+        if (ended) throw new RangeError("the hold has ended");
+        const problem = take(nextWei - current);
+        if (!problem) current = nextWei;
+        return problem;
+      },
+      release: () => {
+        if (!ended) entry.held -= current;
+        ended = true;
+      },
+    };
+  }
+}
+
+/** Tells a refusal from a hold. */
+export function isShortage(result: Hold | Shortage): result is Shortage {
+  return "neededWei" in result;
+}

@@ -1,0 +1,29 @@
+import type { Hex } from "./bytes.ts";
+import type { Wei } from "./money.ts";
+import type { Timing } from "./timing.ts";
+
+/** One try of a request at one offer, as it ended. */
+export interface Attempt {
+  readonly offerId: number;
+  readonly inputUnits: number;
+  readonly outputUnits: number;
+  /** 0: it failed; no units, no amount. */
+  readonly timing: Timing;
+  readonly amountWei: Wei;
+  readonly responseHash: Hex;
+  /** When it ended, unix seconds. */
+  readonly servedAtSec: number;
+}
+
+/** What a request ended as: its attempts in order, at most one of them paid, and that one last. Not yet numbered. */
+export interface Outcome {
+  /** `gen-...`, also the response's id. */
+  readonly requestId: string;
+  readonly accountId: number;
+  readonly keyId: string;
+  readonly appId: number;
+  /** As the caller named it. */
+  readonly model: string;
+  readonly requestHash: Hex;
+  readonly attempts: readonly Attempt[];
+}

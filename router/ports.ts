@@ -1,0 +1,202 @@
+/** What the steps need of the world. Adapters implement these; only compose names the adapters. */
+import type { AccountSnapshot } from "./model/account.ts";
+import type { Hex } from "./model/bytes.ts";
+import type { MarketSnapshot } from "./model/market.ts";
+import type { Outcome } from "./model/outcome.ts";
+import type { ApiKey, BuiltBatch, Endpoint, Fact, RecordedOutcome } from "./model/record.ts";
+import type { SignedReceipt } from "./model/receipt.ts";
+
+export interface Clock {
+  /** Milliseconds since 1970. */
+  nowMs(): number;
+}
+
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+// ---------------------------------------------------------------- durability
+
+/** The journal can't write any more; the process must not sign or serve until it was started again. */
+export class JournalFailure extends Error {
+  override readonly name = "JournalFailure";
+}
+
+export interface Journal {
+  /**
+   * Gives each attempt its account's next sequence number, signs it and stores it all. Durable once resolved: the last
+   * byte of a response waits for this.
+   * @throws {JournalFailure}
+   */
+  commit(outcome: Outcome): Promise<readonly SignedReceipt[]>;
+  /** Stores any other fact; durable once resolved. @throws {JournalFailure} */
+  append(fact: Fact): Promise<void>;
+  /** Undefined while it can write; else why not. */
+  failure(): Error | undefined;
+}
+
+/** A receipt with what the router knows about it. */
+export interface StoredReceipt extends SignedReceipt {
+  readonly requestId: string;
+  readonly keyId: string;
+  readonly model: string;
+  readonly recordedAtMs: number;
+}
+
+export type BatchState = "built" | "sent" | "mined" | "final";
+
+export interface StoredBatch extends BuiltBatch {
+  readonly state: BatchState;
+  readonly txHash: Hex | undefined;
+  readonly blockNumber: bigint | undefined;
+}
+
+/** Queries over everything that was journaled. Sees whatever `Journal` has resolved. */
+export interface Store {
+  keys(): Promise<readonly ApiKey[]>;
+  endpoints(): Promise<readonly Endpoint[]>;
+  receipt(accountId: number, seq: number): Promise<StoredReceipt | undefined>;
+  outcome(requestId: string): Promise<RecordedOutcome | undefined>;
+  /** The rows of an account from `seq` on, in order, at most `limit`. */
+  receiptsFrom(accountId: number, seq: number, limit: number): Promise<readonly StoredReceipt[]>;
+  /** Receipts for a provider's offers after (`afterMs`, oldest first). */
+  receiptsOfOffers(offerIds: readonly number[], afterMs: number, limit: number): Promise<readonly StoredReceipt[]>;
+  /** Accounts that have rows, with the highest sequence number of each. */
+  lastSeqs(): Promise<readonly { accountId: number; lastSeq: number }[]>;
+  /** Batches not final yet, in order of number. */
+  openBatches(): Promise<readonly StoredBatch[]>;
+  batch(batchNo: number): Promise<StoredBatch | undefined>;
+  /** The batch that holds an account's row; undefined while there is none. */
+  batchOf(accountId: number, seq: number): Promise<StoredBatch | undefined>;
+  /** What the chain said of a batch; derived from it, so it need not be durable. */
+  setBatchState(batchNo: number, state: BatchState, txHash?: Hex, blockNumber?: bigint): Promise<void>;
+}
+
+// --------------------------------------------------------------------- chain
+
+/** A settled batch, as the Ledger's event has it. */
+export interface SettledBatch {
+  readonly batchNo: number;
+  readonly commitment: Hex;
+  readonly txHash: Hex;
+  readonly blockNumber: bigint;
+}
+
+/** What a settlement transaction came to. */
+export type SettleResult =
+  | { readonly status: "mined"; readonly txHash: Hex; readonly blockNumber: bigint }
+  /** The Ledger refuses these bytes; `reason` is its error. */
+  | { readonly status: "refused"; readonly reason: string }
+  /** No answer in time; it may still be mined. */
+  | { readonly status: "unknown"; readonly txHash: Hex | undefined };
+
+export interface OperatorInfo {
+  readonly operatorId: number;
+  readonly payee: Hex;
+  readonly bondWei: bigint;
+  /** Whether the configured receipt key is one of its keys. */
+  readonly receiptKeyKnown: boolean;
+  /** Whether the configured settler may settle. */
+  readonly settlerAllowed: boolean;
+  /** Wei of the chain's own coin, for gas. */
+  readonly settlerGasWei: bigint;
+}
+
+/** What has changed on chain since it was last asked. */
+export interface ChainChanges {
+  readonly blockNumber: bigint;
+  readonly accountIds: readonly number[];
+  readonly market: boolean;
+  readonly settled: readonly SettledBatch[];
+  /** The chain left a block that was reported before: everything must be read again. */
+  readonly reorganized: boolean;
+}
+
+export interface Chain {
+  blockNumber(): Promise<bigint>;
+  /** Timestamp of the latest block, unix s. */
+  blockTimeSec(): Promise<number>;
+  operator(): Promise<OperatorInfo>;
+  market(): Promise<MarketSnapshot>;
+  /** Undefined for an account that does not exist. */
+  account(accountId: number): Promise<AccountSnapshot | undefined>;
+  nextBatchNo(): Promise<number>;
+  /** Undefined while the batch is not settled. */
+  commitmentOf(batchNo: number): Promise<Hex | undefined>;
+  /** The settling transaction of a batch; undefined while there is none. */
+  settledBatch(batchNo: number): Promise<SettledBatch | undefined>;
+  /** The unpaid parts recorded for a settled batch, in order of its events. */
+  shortfalls(batchNo: number): Promise<readonly { accountId: number; shortfallWei: bigint }[]>;
+  /** Sends a batch and waits for it, resending with higher fees as needed. Safe to repeat with the same bytes. */
+  settle(batch: Hex): Promise<SettleResult>;
+  /** Polls for changes after `fromBlock`. */
+  changes(fromBlock: bigint): Promise<ChainChanges>;
+}
+
+// ------------------------------------------------------------------ upstream
+
+/** What can go wrong at a provider; decides retries, blame and the caller's status. */
+export type UpstreamFault =
+  | "connect" // refused, reset, DNS, TLS
+  | "timeout" // connect, headers, first content, idle or total
+  | "rate_limited" // 429: not an outage
+  | "credentials" // 401, 402, 403: the provider's own problem
+  | "rejected" // 400, 404, 413, 422: the request's problem; never retried
+  | "server" // 5xx
+  | "protocol" // not what OpenAI's API says: bad SSE, wrong type, no end
+  | "oversized"
+  | "in_band" // an error inside a 200 or a stream
+  | "aborted"; // the caller left
+
+export class UpstreamError extends Error {
+  override readonly name = "UpstreamError";
+  readonly fault: UpstreamFault;
+  /** HTTP status, if there was one. */
+  readonly status: number | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    fault: UpstreamFault,
+    message: string,
+    details: { status?: number | undefined; retryAfterMs?: number | undefined; cause?: unknown } = {},
+  ) {
+    super(message, { cause: details.cause });
+    this.fault = fault;
+    this.status = details.status;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+/** Usage as a provider reports it; undefined where it does not. A reported zero is a value. */
+export interface ReportedUsage {
+  readonly inputUnits: number | undefined;
+  readonly outputUnits: number | undefined;
+  readonly cachedUnits: number | undefined;
+}
+
+/** A whole answer, in OpenAI's shape. */
+export interface UpstreamAnswer {
+  readonly body: Record<string, unknown>;
+  readonly usage: ReportedUsage;
+}
+
+/** One event of a streamed answer, in OpenAI's shape; `usage` where the event carried it. */
+export interface UpstreamChunk {
+  readonly body: Record<string, unknown>;
+  readonly usage: ReportedUsage | undefined;
+}
+
+export interface Upstream {
+  /** @throws {UpstreamError} */
+  complete(endpoint: Endpoint, path: string, body: object, signal: AbortSignal): Promise<UpstreamAnswer>;
+  /**
+   * Resolves once the provider began to answer; iterating may throw too. Ends normally only after a proper end of the
+   * stream. @throws {UpstreamError}
+   */
+  stream(endpoint: Endpoint, path: string, body: object, signal: AbortSignal): Promise<AsyncIterable<UpstreamChunk>>;
+  /** Whether the endpoint answers at all. @throws {UpstreamError} saying why not */
+  probe(endpoint: Endpoint, signal: AbortSignal): Promise<void>;
+}
