@@ -1,0 +1,50 @@
+import { fileURLToPath } from "node:url";
+
+import toolbox from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
+import { defineConfig } from "hardhat/config";
+
+// The compiler is the solc package of the lockfile: nothing is downloaded when compiling.
+const SOLC_VERSION = "0.8.37";
+const SOLC_PATH = fileURLToPath(import.meta.resolve("solc/soljson.js"));
+
+// High runs trade deployment size for cheaper calls: a ledger is called far more often than deployed.
+const OPTIMIZER_RUNS = 10_000;
+const VIA_IR = true;
+const HARDFORK = "osaka";
+const FUZZ_SEED = "0xa11e7";
+
+export default defineConfig({
+  plugins: [toolbox],
+  paths: {
+    // Mocks are sources, so that mocha tests can deploy them with types.
+    sources: ["./contracts", "./test/contracts/mocks"],
+    tests: { mocha: "./test/contracts", solidity: "./test/contracts" },
+  },
+  solidity: {
+    version: SOLC_VERSION,
+    path: SOLC_PATH,
+    settings: {
+      evmVersion: HARDFORK,
+      viaIR: VIA_IR,
+      optimizer: { enabled: true, runs: OPTIMIZER_RUNS },
+    },
+  },
+  networks: {
+    default: {
+      type: "edr-simulated",
+      chainType: "l1",
+      hardfork: HARDFORK,
+      blockGasLimit: 60_000_000,
+      allowUnlimitedContractSize: false,
+    },
+  },
+  test: {
+    mocha: { timeout: 60_000 },
+    solidity: {
+      blockGasLimit: 60_000_000,
+      fuzz: { runs: 256, seed: FUZZ_SEED },
+      invariant: { runs: 64, depth: 64 },
+    },
+  },
+  typechain: { outDir: "./types/contracts", tsNocheck: true },
+});

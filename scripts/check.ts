@@ -1,0 +1,41 @@
+/** Everything that can be judged without running the tests. Every step runs, so one pass names every fault. */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+
+const HARDHAT = ["node", "node_modules/hardhat/dist/src/cli.js"];
+const GAS_SNAPSHOT = ".gas-snapshot";
+
+const STEPS: readonly { name: string; command: readonly string[]; when?: boolean }[] = [
+  { name: "build contracts", command: [...HARDHAT, "build"] },
+  { name: "format", command: ["prettier", "--check", "--log-level=warn", "."] },
+  {
+    name: "solidity lint",
+    command: ["solhint", "--disc", "--max-warnings=0", "contracts/**/*.sol"],
+    when: existsSync("contracts"),
+  },
+  { name: "lint", command: ["oxlint", "--type-aware", "--deny-warnings"] },
+  { name: "types", command: ["tsc", "--noEmit"] },
+  { name: "unused code", command: ["knip"] },
+  {
+    name: "gas snapshot",
+    command: [...HARDHAT, "test", "solidity", "--snapshot-check"],
+    when: existsSync(GAS_SNAPSHOT),
+  },
+];
+
+const failed: string[] = [];
+for (const { name, command, when = true } of STEPS) {
+  if (!when) continue;
+  console.log(`\n== ${name}`);
+  const startedAt = Date.now();
+  const [program = "", ...args] = command;
+  const { status, error } = spawnSync(program, args, {
+    stdio: "inherit",
+    shell: process.platform === "win32",
+  });
+  if (error !== undefined) console.error(error.message);
+  console.log(`${status === 0 ? "ok" : "FAILED"} (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`);
+  if (status !== 0) failed.push(name);
+}
+console.log(failed.length === 0 ? "\ncheck passed" : `\ncheck failed: ${failed.join(", ")}`);
+process.exit(failed.length === 0 ? 0 : 1);
