@@ -1,0 +1,107 @@
+/** The router's settings; the only reader of `process.env`. A bad value stops the process and names its variable. */
+import { z } from "zod";
+import type { Hex } from "./model/bytes.ts";
+
+const address = z.string().regex(/^0x[0-9a-fA-F]{40}$/, "must be an address, 0x and 40 hex digits");
+const privateKey = z.string().regex(/^0x[0-9a-fA-F]{64}$/, "must be a private key, 0x and 64 hex digits");
+const url = (protocols: RegExp) => z.url({ protocol: protocols, error: "must be a URL" });
+const flag = z.enum(["true", "false"], { error: "must be true or false" }).transform((text) => text === "true");
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, "must be a whole number")
+    .transform(Number)
+    .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
+
+const Environment = z.object({
+  AI1NET_HOST: z.string().min(1).default("127.0.0.1"),
+  AI1NET_PORT: integer(0, 65_535).default(8080),
+  AI1NET_DATA_DIR: z.string().min(1).default("data/router"),
+  AI1NET_RPC_URL: url(/^https?$/),
+  AI1NET_CHAIN_ID: integer(1, Number.MAX_SAFE_INTEGER),
+  AI1NET_LEDGER: address,
+  AI1NET_OPERATOR_ID: integer(1, 2 ** 24 - 1),
+  AI1NET_SETTLER_KEY: privateKey,
+  AI1NET_RECEIPT_KEY: privateKey,
+  AI1NET_ADMIN_TOKEN: z.string().min(32, "must have at least 32 characters"),
+  AI1NET_ALLOW_LOOPBACK: flag.default(false),
+  AI1NET_SETTLE_MAX_AGE_MS: integer(100, 3_000_000).default(60_000),
+  AI1NET_SETTLE_MAX_ROWS: integer(1, 16_384).default(5_000),
+  AI1NET_SETTLE_MAX_BYTES: integer(100, 131_072).default(120_000),
+  AI1NET_CONFIRMATIONS: integer(1, 1_000).default(1),
+  AI1NET_POLL_MS: integer(50, 60_000).default(1_000),
+  AI1NET_DRAIN_MS: integer(0, 600_000).default(30_000),
+  AI1NET_ACCEPT_JOURNAL_TAIL: flag.default(false),
+  AI1NET_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
+  DATABASE_URL: url(/^postgres(ql)?$/).optional(),
+});
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly dataDir: string;
+  readonly rpcUrl: string;
+  readonly chainId: number;
+  readonly ledger: Hex;
+  readonly operatorId: number;
+  readonly settlerKey: Hex;
+  readonly receiptKey: Hex;
+  readonly adminToken: string;
+  /** Development: providers may be on loopback, over plain HTTP. */
+  readonly allowLoopback: boolean;
+  readonly settleMaxAgeMs: number;
+  readonly settleMaxRows: number;
+  readonly settleMaxBytes: number;
+  /** Blocks on top of a settlement's own until it is final. */
+  readonly confirmations: number;
+  readonly pollMs: number;
+  /** How long a stop waits for requests in flight, and then for the last settlement. */
+  readonly drainMs: number;
+  /** The operator's word that a journal whose end could not be verified is complete. */
+  readonly acceptJournalTail: boolean;
+  readonly logLevel: string;
+  /** PostgreSQL instead of the files in `dataDir`. */
+  readonly databaseUrl: string | undefined;
+}
+
+/** The environment does not make a configuration; the message names every variable that is wrong, and no value. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** @throws {ConfigError} */
+export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  // An empty variable is one that was not set: that is how people unset them in files.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
+  const parsed = Environment.safeParse(given);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => {
+      const name = String(issue.path[0]);
+      return `  ${name} ${given[name] === undefined ? "is missing" : issue.message}`;
+    });
+    throw new ConfigError(`the router can't start:\n${problems.join("\n")}\nSee router/README.md for every setting.`);
+  }
+  const value = parsed.data;
+  return {
+    host: value.AI1NET_HOST,
+    port: value.AI1NET_PORT,
+    dataDir: value.AI1NET_DATA_DIR,
+    rpcUrl: value.AI1NET_RPC_URL,
+    chainId: value.AI1NET_CHAIN_ID,
+    ledger: value.AI1NET_LEDGER as Hex,
+    operatorId: value.AI1NET_OPERATOR_ID,
+    settlerKey: value.AI1NET_SETTLER_KEY as Hex,
+    receiptKey: value.AI1NET_RECEIPT_KEY as Hex,
+    adminToken: value.AI1NET_ADMIN_TOKEN,
+    allowLoopback: value.AI1NET_ALLOW_LOOPBACK,
+    settleMaxAgeMs: value.AI1NET_SETTLE_MAX_AGE_MS,
+    settleMaxRows: value.AI1NET_SETTLE_MAX_ROWS,
+    settleMaxBytes: value.AI1NET_SETTLE_MAX_BYTES,
+    confirmations: value.AI1NET_CONFIRMATIONS,
+    pollMs: value.AI1NET_POLL_MS,
+    drainMs: value.AI1NET_DRAIN_MS,
+    acceptJournalTail: value.AI1NET_ACCEPT_JOURNAL_TAIL,
+    logLevel: value.AI1NET_LOG_LEVEL,
+    databaseUrl: value.DATABASE_URL,
+  };
+}
