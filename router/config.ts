@@ -5,7 +5,9 @@ import type { Hex } from "./model/bytes.ts";
 const address = z.string().regex(/^0x[0-9a-fA-F]{40}$/, "must be an address, 0x and 40 hex digits");
 const privateKey = z.string().regex(/^0x[0-9a-fA-F]{64}$/, "must be a private key, 0x and 64 hex digits");
 const url = (protocols: RegExp) => z.url({ protocol: protocols, error: "must be a URL" });
-const flag = z.enum(["true", "false"], { error: "must be true or false" }).transform((text) => text === "true");
+const flag = z
+  .enum(["true", "false"], { error: "must be true or false" })
+  .transform((text) => text === "true");
 const integer = (min: number, max: number) =>
   z
     .string()
@@ -79,7 +81,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
       const name = String(issue.path[0]);
       return `  ${name} ${given[name] === undefined ? "is missing" : issue.message}`;
     });
-    throw new ConfigError(`the router can't start:\n${problems.join("\n")}\nSee router/README.md for every setting.`);
+    throw new ConfigError(
+      `the router can't start:\n${problems.join("\n")}\nSee router/README.md for every setting.`,
+    );
   }
   const value = parsed.data;
   return {

@@ -63,7 +63,11 @@ export interface Store {
   /** The rows of an account from `seq` on, in order, at most `limit`. */
   receiptsFrom(accountId: number, seq: number, limit: number): Promise<readonly StoredReceipt[]>;
   /** Receipts for a provider's offers after (`afterMs`, oldest first). */
-  receiptsOfOffers(offerIds: readonly number[], afterMs: number, limit: number): Promise<readonly StoredReceipt[]>;
+  receiptsOfOffers(
+    offerIds: readonly number[],
+    afterMs: number,
+    limit: number,
+  ): Promise<readonly StoredReceipt[]>;
   /** Accounts that have rows, with the highest sequence number of each. */
   lastSeqs(): Promise<readonly { accountId: number; lastSeq: number }[]>;
   /** Batches not final yet, in order of number. */
@@ -196,7 +200,12 @@ export interface Upstream {
    * Resolves once the provider began to answer; iterating may throw too. Ends normally only after a proper end of the
    * stream. @throws {UpstreamError}
    */
-  stream(endpoint: Endpoint, path: string, body: object, signal: AbortSignal): Promise<AsyncIterable<UpstreamChunk>>;
+  stream(
+    endpoint: Endpoint,
+    path: string,
+    body: object,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<UpstreamChunk>>;
   /** Whether the endpoint answers at all. @throws {UpstreamError} saying why not */
   probe(endpoint: Endpoint, signal: AbortSignal): Promise<void>;
 }

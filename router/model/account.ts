@@ -66,16 +66,19 @@ export class AccountBook {
     return [...this.#entries.keys()];
   }
 
-  /** Takes in a newer (or, after a reorganization, another) view of the chain; an older block's is ignored. */
-  refresh(snapshot: AccountSnapshot): void {
+  /** Takes in a newer view of the chain; an older block's is ignored, unless the chain itself went back. */
+  refresh(snapshot: AccountSnapshot, reorganized = false): void {
     const entry = this.#entries.get(snapshot.accountId);
     if (!entry) {
       this.#entries.set(snapshot.accountId, { snapshot, held: 0n, unsettled: 0n, rows: [] });
       return;
     }
-    if (snapshot.blockNumber < entry.snapshot.blockNumber && snapshot.nextSeq <= entry.snapshot.nextSeq) return;
+    if (snapshot.blockNumber < entry.snapshot.blockNumber && !reorganized) return;
     entry.snapshot = snapshot;
-    entry.unsettled = entry.rows.reduce((sum, row) => (row.seq >= snapshot.nextSeq ? sum + row.costWei : sum), 0n);
+    entry.unsettled = entry.rows.reduce(
+      (sum, row) => (row.seq >= snapshot.nextSeq ? sum + row.costWei : sum),
+      0n,
+    );
   }
 
   /** Counts rows that the journal has; rows at or past `nextSeq` weigh on the account until they settle. */
@@ -115,7 +118,8 @@ export class AccountBook {
     const entry = this.#entries.get(accountId);
     const take = (moreWei: Wei): Shortage | undefined => {
       const availableWei = this.availableWei(accountId);
-      if (!entry || moreWei > availableWei) return { availableWei, neededWei: moreWei, heldWei: entry?.held ?? 0n };
+      if (!entry || moreWei > availableWei)
+        return { availableWei, neededWei: moreWei, heldWei: entry?.held ?? 0n };
       entry.held += moreWei;
       return undefined;
     };

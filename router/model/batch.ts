@@ -59,7 +59,8 @@ export function encodeBatch(batch: Batch): EncodedBatch {
   const offerIds = ascending(batch.groups.flatMap((group) => group.rows.map((row) => row.offerId)));
   const appIds = ascending(batch.groups.map((group) => group.appId));
   if (batch.groups.length === 0) throw new BatchFormatError("a batch needs a group");
-  if (offerIds.length > MAX_TABLE) throw new BatchFormatError(`${offerIds.length} offers, at most ${MAX_TABLE}`);
+  if (offerIds.length > MAX_TABLE)
+    throw new BatchFormatError(`${offerIds.length} offers, at most ${MAX_TABLE}`);
   if (appIds.length > MAX_TABLE) throw new BatchFormatError(`${appIds.length} apps, at most ${MAX_TABLE}`);
   const offerIndex = new Map(offerIds.map((id, index) => [id, index]));
   const appIndex = new Map(appIds.map((id, index) => [id, index]));
@@ -158,6 +159,13 @@ export function groupLeaf(startSeq: number, shortfallWei: bigint, group: Uint8Ar
 }
 
 /** What the Ledger stores for a batch. */
-export function batchCommitment(operatorId: number, batchNo: number, header: Uint8Array, groupRoot: Uint8Array): Hex {
-  return toHex(keccak256(concatBytes(uintBytes(operatorId, 32), uintBytes(batchNo, 32), keccak256(header), groupRoot)));
+export function batchCommitment(
+  operatorId: number,
+  batchNo: number,
+  header: Uint8Array,
+  groupRoot: Uint8Array,
+): Hex {
+  return toHex(
+    keccak256(concatBytes(uintBytes(operatorId, 32), uintBytes(batchNo, 32), keccak256(header), groupRoot)),
+  );
 }

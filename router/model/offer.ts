@@ -30,9 +30,14 @@ export interface Units {
 export const MAX_UNITS = 2 ** 24 - 1;
 
 /** The exact price of a successful request, without any app fee. */
-export function amountOf(offer: Pick<Offer, "inputPrice" | "outputPrice" | "requestPrice">, units: Units): Wei {
+export function amountOf(
+  offer: Pick<Offer, "inputPrice" | "outputPrice" | "requestPrice">,
+  units: Units,
+): Wei {
   return (
-    BigInt(units.inputUnits) * offer.inputPrice + BigInt(units.outputUnits) * offer.outputPrice + offer.requestPrice
+    BigInt(units.inputUnits) * offer.inputPrice +
+    BigInt(units.outputUnits) * offer.outputPrice +
+    offer.requestPrice
   );
 }
 
