@@ -45,6 +45,8 @@ interface IRegistry {
     }
 
     /// @notice An immutable price list. Prices in wei of $AI1NET per unit (`requestPrice`: per request).
+    /// As words, from the low bits up: slot 0 inputPrice, outputPrice << 72, requestPrice << 144, retiresAt << 216;
+    /// slot 1 listingId, providerId << 32, createdAt << 64, cachedBps << 104.
     struct Offer {
         // slot 0
         uint72 inputPrice;
@@ -86,6 +88,7 @@ interface IRegistry {
     event Bonded(bool indexed isOperator, uint32 indexed id, uint96 amount, uint96 bonded);
     event UnbondingRequested(bool indexed isOperator, uint32 indexed id, uint96 amount, uint40 readyAt);
     event Unbonded(bool indexed isOperator, uint32 indexed id, uint96 amount, address to);
+    event MinimumsSet(uint96 minOperatorBond, uint96 minProviderStake);
 
     // ----------------------------------------------------------------- errors
 
@@ -134,11 +137,14 @@ interface IRegistry {
 
     // -------------------------------------------------------------- providers
 
-    /// @notice Registers the caller as a provider and pulls `stake` from it (needs an allowance).
+    /// @notice Registers the caller as a provider and pulls `stake` from it (needs an allowance). A stake below the
+    /// minimum, or none, is enough to register; listing a model needs the minimum.
     function registerProvider(address payee, uint96 stake) external returns (uint32 providerId);
 
+    /// @notice Sends the operator's earnings elsewhere from now on, unclaimed ones included. Only the owner.
     function setOperatorPayee(uint24 operatorId, address payee) external;
 
+    /// @notice Sends the provider's earnings elsewhere from now on, unclaimed ones included. Only the owner.
     function setProviderPayee(uint32 providerId, address payee) external;
 
     // ----------------------------------------------------------------- stakes
@@ -147,16 +153,22 @@ interface IRegistry {
     function addBond(uint24 operatorId, uint96 amount) external;
 
     /// @notice Asks `amount` of the bond back; it stays slashable until it leaves. One request at a time; while the
-    /// operator stays in business the rest must keep the minimum, or be nothing at all.
+    /// operator stays in business the rest must keep the minimum, or be nothing at all. Only the owner.
     function requestUnbond(uint24 operatorId, uint96 amount) external;
 
+    /// @notice Pays what was asked back to `to`, once the unbonding period has passed. Only the owner.
     function withdrawBond(uint24 operatorId, address to) external returns (uint96 amount);
 
+    /// @notice Adds to a provider's stake; anyone may.
     function addStake(uint32 providerId, uint96 amount) external;
 
+    /// @notice As `requestUnbond`, for a provider's stake.
     function requestUnstake(uint32 providerId, uint96 amount) external;
 
+    /// @notice As `withdrawBond`, for a provider's stake.
     function withdrawStake(uint32 providerId, address to) external returns (uint96 amount);
+
+    // The slashing entry point stands here: it takes from `bonded` and from `unbonding`.
 
     // ----------------------------------------------------- models and listings
 
@@ -182,7 +194,14 @@ interface IRegistry {
     /// @notice Registers an app; owner and fee never change.
     function registerApp(address owner, uint16 feeBps) external returns (uint32 appId);
 
+    // ------------------------------------------------------------- parameters
+
+    /// @notice What an operator and a provider must lock, each within [1, 10,000,000] $AI1NET. Binds registrations,
+    /// listings and unbonding requests from now on; takes nothing from those who hold less. Only the contract's owner.
+    function setMinimums(uint96 minOperatorBond, uint96 minProviderStake) external;
+
     // ------------------------------------------------------------------ views
+    // An id that was never given reads as zeros.
 
     function operator(uint24 operatorId) external view returns (Operator memory);
 
@@ -219,9 +238,20 @@ interface IRegistry {
 
     function minProviderStake() external view returns (uint96);
 
+    /// @notice The token that stakes and bonds are held in.
+    function token() external view returns (address);
+
+    /// @notice Seconds after its retirement for which an offer still prices what it served.
+    function grace() external view returns (uint32);
+
+    /// @notice Seconds from an unbonding request to the withdrawal.
+    function unbondingPeriod() external view returns (uint32);
+
     /// @notice The price lists and fees that a batch needs, in one call; the Ledger's only reading of this contract.
-    /// Reverts unless `settler` may settle for `operatorId`, every offer is billable for the whole span
-    /// (`createdAt <= servedFrom` and `servedTo <= retiresAt + grace`) and every app exists (app 0: none, no fee).
+    /// Reverts unless `settler` may settle for `operatorId`, the operator is bonded, every offer is billable for the
+    /// whole span (`createdAt <= servedFrom` and `servedTo <= retiresAt + grace`) and every app exists (app 0: none,
+    /// no fee). An operator that asked its whole bond back may still settle what it served before asking, until the
+    /// settle window and a longest pause have passed since: so that every row it settles can be slashed for.
     /// @param tables the batch's own tables: nOffers x u32 offerId, then nApps x u32 appId
     /// @return words two per offer, as stored (slot 0, slot 1 of `Offer`), then one per app (its fee in bps)
     function billing(

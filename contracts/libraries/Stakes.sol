@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {IRegistry} from "../interfaces/IRegistry.sol";
+
+/// @notice Tokens locked by an operator (a bond) or a provider (a stake). What is asked back waits, still slashable,
+/// until its time has come. Moves no tokens itself.
+library Stakes {
+    /// @notice Locks `amount` more and returns what counts now.
+    function add(IRegistry.Stake storage stake, uint96 amount) internal returns (uint96 bonded) {
+        require(amount != 0, IRegistry.Registry_ZeroAmount());
+        bonded = stake.bonded + amount;
+        stake.bonded = bonded;
+    }
+
+    /// @notice Asks `amount` back; the rest keeps `minimum`, or is nothing at all.
+    function requestOut(
+        IRegistry.Stake storage stake,
+        uint96 amount,
+        uint96 minimum,
+        uint32 unbonding
+    ) internal returns (uint40 readyAt) {
+        IRegistry.Stake memory held = stake;
+        require(amount != 0, IRegistry.Registry_ZeroAmount());
+        require(held.readyAt == 0, IRegistry.Registry_UnbondingInProgress(held.readyAt));
+        require(amount <= held.bonded, IRegistry.Registry_BondTooLow(held.bonded, amount));
+        uint96 rest = held.bonded - amount;
+        require(rest == 0 || rest >= minimum, IRegistry.Registry_BondTooLow(rest, minimum));
+
+        readyAt = uint40(block.timestamp + unbonding);
+        stake.bonded = rest;
+        stake.unbonding = amount;
+        stake.readyAt = readyAt;
+    }
+
+    /// @notice Releases what was asked back once its time has come.
+    function takeOut(IRegistry.Stake storage stake) internal returns (uint96 amount) {
+        IRegistry.Stake memory held = stake;
+        require(
+            held.readyAt != 0 && block.timestamp >= held.readyAt,
+            IRegistry.Registry_NotUnbonded(held.readyAt, block.timestamp)
+        );
+        amount = held.unbonding;
+        stake.unbonding = 0;
+        stake.readyAt = 0;
+    }
+}
