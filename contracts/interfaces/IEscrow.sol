@@ -17,7 +17,8 @@ interface IEscrow {
         uint8 maxAppFeePct; // app fees above this many per cent are not charged; at most 20
     }
 
-    /// @notice One slot, written once per batch.
+    /// @notice One slot, written once per group of a batch. As a word, from the low bits up: balance, credits << 96,
+    /// nextSeq << 184, operatorId << 224, flags << 248.
     struct Account {
         // slot 0
         uint96 balance; // withdrawable
@@ -28,7 +29,8 @@ interface IEscrow {
     }
 
     struct Exit {
-        uint96 amount;
+        // slot 0
+        uint96 amount; // at most the balance when it was requested
         uint40 readyAt; // unix s; 0 when no exit was requested
     }
 
@@ -47,12 +49,14 @@ interface IEscrow {
         uint96 previous; // credit of `bucket - 1`
         uint40 bucket; // block.timestamp / challenge window, at the last credit
         // slot 1
-        uint128 mature;
+        uint128 mature; // claimable, apart from buckets that matured since the last write
         uint128 claimed; // ever
     }
 
     // ----------------------------------------------------------------- events
 
+    /// @notice `from` is who paid: the caller, the signing owner, or the account's deposit address.
+    event Deposited(uint32 indexed accountId, address indexed from, uint96 amount);
     event AccountOpened(
         uint32 indexed accountId,
         address indexed owner,
@@ -61,7 +65,6 @@ interface IEscrow {
         bool strict,
         uint8 maxAppFeePct
     );
-    event Deposited(uint32 indexed accountId, address indexed from, uint96 amount);
     event ExitRequested(uint32 indexed accountId, uint96 amount, uint40 readyAt);
     event ExitCanceled(uint32 indexed accountId);
     event Withdrawn(uint32 indexed accountId, address indexed to, uint96 amount);
@@ -105,7 +108,8 @@ interface IEscrow {
 
     /// @notice An ERC-2612 permit of exactly `amount` with a signed
     /// `PermitDeposit(Grant grant,uint256 amount,uint256 deadline)` of the owner's. A permit that was front-run still
-    /// works: the allowance is there.
+    /// works: the allowance is there. So does an allowance given beforehand, as a contract wallet has to. A `salt` works
+    /// once.
     function depositWithPermit(
         Terms calldata terms,
         bytes32 salt,
@@ -124,16 +128,20 @@ interface IEscrow {
     /// @notice Moves all $AI1NET of the deposit address into its account, opening it if need be; anyone may.
     function sweep(Terms calldata terms) external returns (uint32 accountId, uint96 amount);
 
+    // Pausing of deposits stands here; credits bought, granted and earned, too.
+
     // ------------------------------------------------------------------ exits
 
-    /// @notice Announces that `amount` (or what is left of it then) will leave after the exit notice. Replaces an
-    /// earlier request, and starts the notice anew. Only the owner.
+    /// @notice Announces that `amount`, or the balance if that is less, will leave after the exit notice. Replaces an
+    /// earlier request, and starts the notice anew. Only the owner. From here on the operator must count the amount as
+    /// gone: the request stands until it is withdrawn or cancelled, whatever is deposited or spent meanwhile.
     function requestExit(uint32 accountId, uint96 amount) external;
 
+    /// @notice Takes a request back. Only the owner.
     function cancelExit(uint32 accountId) external;
 
-    /// @notice Pays the requested amount, or the balance if that is less, to `to`. Only the owner; works with the
-    /// router gone.
+    /// @notice Pays the requested amount, or the balance if that is less, to `to`, and ends the request. Only the owner;
+    /// works with the router gone, and cannot be paused.
     function withdraw(uint32 accountId, address to) external returns (uint96 amount);
 
     // --------------------------------------------------------------- earnings
@@ -161,13 +169,17 @@ interface IEscrow {
     /// @param poolFee the rest of the protocol fee, kept for the operator's epoch
     function credit(uint24 operatorId, uint256 epoch, uint256[] calldata credits, uint128 poolFee) external;
 
-    // ------------------------------------------------------------------ views
+    // Self-settlement, refunds and the reversal of pending credit stand here: for the disputes only.
 
+    // ------------------------------------------------------------------ views
+    // An id that was never given reads as zeros.
+
+    /// @notice The account of `terms`; 0 before it is opened.
     function accountIdOf(Terms calldata terms) external view returns (uint32);
 
     function account(uint32 accountId) external view returns (Account memory);
 
-    function terms(uint32 accountId) external view returns (Terms memory);
+    function termsOf(uint32 accountId) external view returns (Terms memory);
 
     function exitOf(uint32 accountId) external view returns (Exit memory);
 
@@ -182,4 +194,26 @@ interface IEscrow {
 
     /// @notice Everything owed: balances, credits, earnings and pools. At most the token balance (I-01).
     function owed() external view returns (uint256);
+
+    /// @notice How many accounts there are: ids run from 1 to this.
+    function accountCount() external view returns (uint32);
+
+    /// @notice The EIP-712 domain's name, "AI1NET Escrow".
+    function name() external view returns (string memory);
+
+    /// @notice The EIP-712 domain's version, "1".
+    function version() external view returns (string memory);
+
+    function token() external view returns (address);
+
+    function registry() external view returns (address);
+
+    /// @notice The only caller of `debit` and `credit`.
+    function ledger() external view returns (address);
+
+    /// @notice Seconds in an earnings bucket.
+    function challengeWindow() external view returns (uint32);
+
+    /// @notice Seconds from an exit request to the withdrawal.
+    function exitNotice() external view returns (uint32);
 }

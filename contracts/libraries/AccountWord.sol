@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {IEscrow} from "../interfaces/IEscrow.sol";
+
+/// @notice An `IEscrow.Account` as the one word it is stored in; the layout stands there.
+type AccountWord is uint256;
+
+using AccountWordLib for AccountWord global;
+
+/// @notice Arithmetic on accounts without unpacking them: a batch of thousands of accounts goes through here.
+library AccountWordLib {
+    uint8 internal constant STRICT = 1;
+    uint8 internal constant APP_FEE_PCT_SHIFT = 2;
+    uint256 private constant BPS = 10_000;
+
+    /// @notice A new account: nothing in it yet.
+    function open(uint24 operator, bool strict, uint8 maxAppFeePct) internal pure returns (AccountWord) {
+        uint256 flags = (uint256(maxAppFeePct) << APP_FEE_PCT_SHIFT) | (strict ? STRICT : 0);
+        return AccountWord.wrap((flags << 248) | (uint256(operator) << 224));
+    }
+
+    function balance(AccountWord self) internal pure returns (uint96) {
+        return uint96(AccountWord.unwrap(self));
+    }
+
+    function operatorId(AccountWord self) internal pure returns (uint24) {
+        return uint24(AccountWord.unwrap(self) >> 224);
+    }
+
+    function unpack(AccountWord self) internal pure returns (IEscrow.Account memory) {
+        uint256 word = AccountWord.unwrap(self);
+        return
+            IEscrow.Account({
+                balance: uint96(word),
+                credits: uint88(word >> 96),
+                nextSeq: uint40(word >> 184),
+                operatorId: uint24(word >> 224),
+                flags: uint8(word >> 248)
+            });
+    }
+
+    /// @dev The balance cannot run into `credits`: no balance exceeds the token's supply, and that is below 2^90.
+    function deposit(AccountWord self, uint96 amount) internal pure returns (AccountWord) {
+        return AccountWord.wrap(AccountWord.unwrap(self) + amount);
+    }
+
+    /// @param amount at most the balance
+    function withdraw(AccountWord self, uint96 amount) internal pure returns (AccountWord) {
+        return AccountWord.wrap(AccountWord.unwrap(self) - amount);
+    }
+
+    /// @notice Debits one group of a batch; `group` and `result` are the words of `IEscrow.debit`.
+    /// @dev No field overflows into its neighbour: at most what is there is taken from `credits` and `balance`; a group
+    /// costs at most the token's supply, the Ledger sees to that; and 2^40 rows cost more gas than chains have.
+    function debit(AccountWord self, uint256 group) internal pure returns (AccountWord debited, uint256 result) {
+        unchecked {
+            uint256 word = AccountWord.unwrap(self);
+            uint256 due = uint128(group);
+            uint256 feeBps = uint16(group >> 192);
+            // startSeq u40 << 216
+            result = (word >> 184) << 216;
+
+            // An app that charges more than the payer allows is not paid at all, rather than in part.
+            if (feeBps != 0 && feeBps <= ((word >> (248 + APP_FEE_PCT_SHIFT)) & 0x1f) * 100) {
+                uint256 appFee = (due * feeBps) / BPS;
+                result |= appFee << 128;
+                due += appFee;
+            }
+
+            uint256 credits = uint88(word >> 96);
+            uint256 available = uint96(word) + credits;
+            if (due > available) {
+                result |= due - available;
+                due = available;
+            }
+
+            // credits first, the rest from the balance
+            uint256 fromCredits = due < credits ? due : credits;
+            word += uint256(uint16(group >> 208)) << 184;
+            word -= (fromCredits << 96) + (due - fromCredits);
+            debited = AccountWord.wrap(word);
+        }
+    }
+}
