@@ -145,4 +145,14 @@ interface ILedger {
 
     /// @notice The epoch of `timestamp`.
     function epochAt(uint256 timestamp) external view returns (uint256);
+
+    /// @notice The Registry that prices batches; fixed.
+    function registry() external view returns (address);
+
+    /// @notice The Escrow that pays them; fixed.
+    function escrow() external view returns (address);
+
+    /// @notice The operator's share of the protocol fee, in bps; fixed. `protocolFee * operatorShareBps / 10^4`, rounded
+    /// down, is credited to the operator, the rest is kept in the pool.
+    function operatorShareBps() external view returns (uint16);
 }
