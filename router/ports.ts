@@ -1,7 +1,8 @@
 /** What the steps need of the world. Adapters implement these; only compose names the adapters. */
 import type { AccountSnapshot } from "./model/account.ts";
 import type { Hex } from "./model/bytes.ts";
-import type { MarketSnapshot } from "./model/market.ts";
+import type { Candidate } from "./model/candidate.ts";
+import type { App, MarketSnapshot, Model } from "./model/market.ts";
 import type { Outcome } from "./model/outcome.ts";
 import type { ApiKey, BuiltBatch, Endpoint, Fact, RecordedOutcome } from "./model/record.ts";
 import type { SignedReceipt } from "./model/receipt.ts";
@@ -28,7 +29,7 @@ export class JournalFailure extends Error {
 export interface Journal {
   /**
    * Gives each attempt its account's next sequence number, signs it and stores it all. Durable once resolved: the last
-   * byte of a response waits for this.
+   * byte of a response waits for this. The caller counts the rows in the `AccountBook`, then ends its hold.
    * @throws {JournalFailure}
    */
   commit(outcome: Outcome): Promise<readonly SignedReceipt[]>;
@@ -140,7 +141,87 @@ export interface Chain {
   changes(fromBlock: bigint): Promise<ChainChanges>;
 }
 
+/** What `Ledger.proveRow` takes for one row of a settled batch. */
+export interface RowProof {
+  readonly operatorId: number;
+  readonly batchNo: number;
+  readonly header: Hex;
+  readonly group: Hex;
+  readonly startSeq: number;
+  readonly shortfallWei: bigint;
+  readonly rowIndex: number;
+  readonly siblings: readonly Hex[];
+  readonly commitment: Hex;
+  readonly txHash: Hex | undefined;
+}
+
+/** Shows a row on chain; undefined until its batch is settled. */
+export type ProveRow = (accountId: number, seq: number) => Promise<RowProof | undefined>;
+
+/** What a provider's owner signs (EIP-712) to say where a listing is served. */
+export interface EndpointMessage {
+  readonly listingId: number;
+  readonly baseUrl: string;
+  readonly upstreamModel: string;
+  /** keccak256 of the UTF-8 key, or of nothing. */
+  readonly apiKeyHash: Hex;
+  readonly maxOutputUnits: number;
+  readonly contextUnits: number;
+  /** Unix seconds. */
+  readonly issuedAt: number;
+}
+
+/**
+ * Who signed `Endpoint(uint32 listingId,string baseUrl,string upstreamModel,bytes32 apiKeyHash,uint24 maxOutputUnits,
+ * uint24 contextUnits,uint40 issuedAt)` in the domain "AI1NET Router" / "1" / chainId / Registry; undefined for what is
+ * no signature.
+ */
+export type VerifyEndpoint = (message: EndpointMessage, signature: Hex) => Promise<Hex | undefined>;
+
+// -------------------------------------------------------------------- market
+
+/** What became of a try, as it counts for a listing. `cancelled` says nothing about it. */
+export type TryResult =
+  | { readonly kind: "served"; readonly outputUnits: number }
+  | { readonly kind: "fault"; readonly fault: UpstreamFault; readonly retryAfterMs: number | undefined }
+  | { readonly kind: "cancelled" };
+
+/** A try in flight. It counts against the listing's cap until it ends, once. */
+export interface Try {
+  /** The first content has arrived. */
+  firstContent(): void;
+  end(result: TryResult): void;
+}
+
+/** What can be bought now, and how it has been doing. */
+export interface Market {
+  /** Undefined for a model nobody has named on chain. */
+  model(name: string): Model | undefined;
+  /** One per offer whose listing has an endpoint; billability, stake and health are for the caller to judge. */
+  candidates(modelId: number): readonly Candidate[];
+  app(appId: number): App | undefined;
+  minProviderStakeWei(): bigint;
+  /** Takes a place at a listing; undefined when its breaker or its cap allows none. */
+  begin(listingId: number): Try | undefined;
+}
+
+// ------------------------------------------------------------------- figures
+
+export type Stage = "price" | "first_content" | "upstream" | "commit";
+
+/** Figures for the operator. Never throws. */
+export interface Metrics {
+  request(route: string, status: number, seconds: number): void;
+  stage(stage: Stage, seconds: number): void;
+  attempt(result: "served" | UpstreamFault): void;
+  /** A provider reported more units than were held; they are not billed. */
+  overreported(listingId: number, units: number): void;
+}
+
 // ------------------------------------------------------------------ upstream
+
+/** Says why a URL may not be a provider's endpoint; undefined when it may. Resolves its name. */
+export type RefuseEndpoint = (baseUrl: string) => Promise<string | undefined>;
 
 /** What can go wrong at a provider; decides retries, blame and the caller's status. */
 export type UpstreamFault =

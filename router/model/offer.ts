@@ -56,3 +56,8 @@ export function isBillable(offer: Offer, servedAtSec: number, graceSec: number):
 export function appFeeDown(amountWei: Wei, feeBps: number, maxAppFeePct: number): Wei {
   return feeBps <= maxAppFeePct * 100 ? (amountWei * BigInt(feeBps)) / 10_000n : 0n;
 }
+
+/** At least the app's fee on one row: a group's fee is rounded down once, so rows rounded up cover it. */
+export function appFeeUp(amountWei: Wei, feeBps: number, maxAppFeePct: number): Wei {
+  return feeBps <= maxAppFeePct * 100 ? (amountWei * BigInt(feeBps) + 9_999n) / 10_000n : 0n;
+}
