@@ -9,7 +9,7 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -80,10 +80,10 @@ async function install() {
   console.error("bootstrap: installing dependencies (once, about a minute)");
   const startedAt = Date.now();
   const elapsedSec = () => Math.round((Date.now() - startedAt) / 1000);
-  const heartbeat = setInterval(() => {
-    const packages = existsSync(modules) ? readdirSync(modules).length : 0;
-    console.error(`bootstrap: ${elapsedSec()} s, ${packages} folders in node_modules`);
-  }, HEARTBEAT_MS);
+  const heartbeat = setInterval(
+    () => console.error(`bootstrap: still installing, ${elapsedSec()} s`),
+    HEARTBEAT_MS,
+  );
 
   // npm leaves out the native parts that do not support the Node it runs on, so it has to run on ours,
   // and on a copy outside node_modules, which npm ci deletes first.
@@ -109,7 +109,7 @@ async function install() {
  * sent to us alone (kill, a supervisor) is passed on, once.
  */
 function run(command, args, searchPath) {
-  const env = { ...process.env, PATH: searchPath.join(path.delimiter) };
+  const env = { ...process.env, PATH: searchPath.join(path.delimiter), HARDHAT_DISABLE_TELEMETRY: "true" };
   const child = spawn(command, args, { cwd: root, env, stdio: "inherit" });
   const inTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   const seen = new Set();
