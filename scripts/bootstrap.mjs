@@ -5,10 +5,11 @@
  *     node scripts/bootstrap.mjs scripts/start.ts [arguments]
  *
  * Plain JavaScript and built-in modules only: this is what a fresh clone starts with, on Node 20.
+ * The npm scripts `exec` it, so that a signal sent to npm ends here and not in a shell between.
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,8 +21,10 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const modules = path.join(root, "node_modules");
 const bin = path.join(modules, ".bin");
 const stampFile = path.join(modules, ".bootstrap-stamp");
+const outerPath = (process.env.PATH ?? "")
+  .split(path.delimiter)
+  .filter((folder) => !folder.startsWith(modules));
 const lockFile = path.join(root, ".bootstrap.lock");
-const isWindows = process.platform === "win32";
 
 /** What an installation is good for: this lockfile, on this kind of machine. */
 function stamp() {
@@ -44,11 +47,16 @@ function isRunning(pid) {
   }
 }
 
+function unlock() {
+  process.off("exit", unlock);
+  rmSync(lockFile, { force: true });
+}
+
 /** Two terminals may start at once: one installs, the other waits. Returns false while another holds it. */
 function tryLock() {
   try {
     writeFileSync(lockFile, String(process.pid), { flag: "wx" });
-    process.once("exit", () => rmSync(lockFile, { force: true }));
+    process.once("exit", unlock);
     return true;
   } catch (error) {
     if (error.code !== "EEXIST") throw error;
@@ -64,28 +72,33 @@ async function install() {
     if (!waited) console.error("bootstrap: another process is installing, waiting for it");
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
-  if (isInstalled()) return 0;
+  if (isInstalled()) {
+    unlock();
+    return 0;
+  }
 
   console.error("bootstrap: installing dependencies (once, about a minute)");
   const startedAt = Date.now();
   const elapsedSec = () => Math.round((Date.now() - startedAt) / 1000);
-  const heartbeat = setInterval(() => {
-    const packages = existsSync(modules) ? readdirSync(modules).length : 0;
-    console.error(`bootstrap: ${elapsedSec()} s, ${packages} folders in node_modules`);
-  }, HEARTBEAT_MS);
+  const heartbeat = setInterval(
+    () => console.error(`bootstrap: still installing, ${elapsedSec()} s`),
+    HEARTBEAT_MS,
+  );
 
-  // npm leaves out the native parts that do not support the Node it runs on, so it has to run on ours.
+  // npm leaves out the native parts that do not support the Node it runs on, so it has to run on ours,
+  // and on a copy outside node_modules, which npm ci deletes first.
+  const hasOurNode =
+    Number.parseInt(process.versions.node, 10) >= NODE_MAJOR && !process.execPath.startsWith(modules);
   const ci = ["npm", "ci", "--no-audit", "--no-fund", "--no-progress"];
-  const hasOurNode = Number.parseInt(process.versions.node, 10) >= NODE_MAJOR;
   const [command, ...args] = hasOurNode ? ci : ["npx", "-y", "-p", `node@${NODE_MAJOR}`, "--", ...ci];
-  const code = await run(command, args, { shell: isWindows });
+  const code = await run(command, args, outerPath);
   clearInterval(heartbeat);
   if (code !== 0) {
     console.error(`bootstrap: npm ci failed with exit code ${code}`);
     return code;
   }
   writeFileSync(stampFile, stamp());
-  rmSync(lockFile, { force: true });
+  unlock();
   console.error(`bootstrap: installed in ${elapsedSec()} s`);
   return 0;
 }
@@ -95,9 +108,9 @@ async function install() {
  * in a terminal reaches it directly; npm then repeats that SIGINT to us, and it stops here. A signal
  * sent to us alone (kill, a supervisor) is passed on, once.
  */
-function run(command, args, { shell = false } = {}) {
-  const env = { ...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH ?? ""}` };
-  const child = spawn(command, args, { cwd: root, env, shell, stdio: "inherit" });
+function run(command, args, searchPath) {
+  const env = { ...process.env, PATH: searchPath.join(path.delimiter), HARDHAT_DISABLE_TELEMETRY: "true" };
+  const child = spawn(command, args, { cwd: root, env, stdio: "inherit" });
   const inTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   const seen = new Set();
   const forward = (signal) => {
@@ -128,6 +141,6 @@ if (program === undefined) {
 const installCode = isInstalled() ? 0 : await install();
 process.exit(
   installCode === 0
-    ? await run(path.join(bin, isWindows ? "node.cmd" : "node"), [program, ...args], { shell: isWindows })
+    ? await run(path.join(bin, "node"), [program, ...args], [bin, ...outerPath])
     : installCode,
 );
