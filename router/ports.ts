@@ -39,6 +39,18 @@ export interface Journal {
   failure(): Error | undefined;
 }
 
+/** The journal's counters of sequence numbers, and how they are compared with what others know. */
+export interface SequenceCounters {
+  /**
+   * Lets an account's rows be numbered: from the journal's own last one on, or from `nextSeq` (the chain's) for an
+   * account that is new to it. To be called before an account's first commit, and with every newer snapshot. A
+   * `nextSeq` beyond the journal's own counter is an unverified tail: see {@link distrust}.
+   */
+  openAccount(accountId: number, nextSeq: number): Promise<void>;
+  /** Somebody knows of rows or batches that the journal lacks: it fails, unless the operator decided to go on. */
+  distrust(reason: string): void;
+}
+
 /** A receipt with what the router knows about it. */
 export interface StoredReceipt extends SignedReceipt {
   readonly requestId: string;
