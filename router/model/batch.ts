@@ -48,7 +48,7 @@ export class BatchFormatError extends Error {
   override readonly name = "BatchFormatError";
 }
 
-const ascending = (ids: Iterable<number>): number[] => [...new Set(ids)].sort((a, b) => a - b);
+const ascending = (ids: Iterable<number>): number[] => [...new Set(ids)].toSorted((a, b) => a - b);
 
 /**
  * The bytes of a batch; the tables are derived from the rows.

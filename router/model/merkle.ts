@@ -13,7 +13,7 @@ function hashPair(a: Uint8Array, b: Uint8Array): Uint8Array {
 /** @throws {RangeError} without a leaf */
 export function merkleTree(leaves: readonly Uint8Array[]): MerkleTree {
   if (leaves.length === 0) throw new RangeError("a tree needs a leaf");
-  const tree = new Array<Uint8Array>(2 * leaves.length - 1);
+  const tree = Array.from<Uint8Array>({ length: 2 * leaves.length - 1 });
   leaves.forEach((leaf, i) => (tree[tree.length - 1 - i] = leaf));
   for (let i = leaves.length - 2; i >= 0; i--)
     tree[i] = hashPair(tree[2 * i + 1] as Uint8Array, tree[2 * i + 2] as Uint8Array);
