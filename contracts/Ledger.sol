@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
+import {IEscrow} from "./interfaces/IEscrow.sol";
+import {ILedger} from "./interfaces/ILedger.sol";
+import {IRegistry} from "./interfaces/IRegistry.sol";
+import {BatchFormat} from "./libraries/BatchFormat.sol";
+import {GroupTree} from "./libraries/GroupTree.sol";
+import {ListingMetrics} from "./libraries/ListingMetrics.sol";
+import {OfferTable} from "./libraries/OfferTable.sol";
+import {ReceiptHash} from "./libraries/ReceiptHash.sol";
+import {Words} from "./libraries/Words.sol";
+import {Windows, WindowsLib} from "./libraries/Windows.sol";
+
+/// @title Ledger
+/// @notice Settles batches: decodes, prices, has the Escrow move the money, measures and commits.
+contract Ledger is ILedger, Ownable2Step, EIP712 {
+    using BatchFormat for BatchFormat.Header;
+    using ListingMetrics for Metrics;
+    using OfferTable for OfferTable.Entry[];
+    using Words for uint256[];
+    using GroupTree for uint256[];
+
+    /// @dev What a batch adds up to, in wei.
+    struct Totals {
+        uint256 rows; // no wei: a count
+        uint256 amount; // what the rows cost
+        uint256 unpaid; // of `amount`
+        uint256 appFees; // paid on top of `amount`
+        uint256 protocolFee; // out of what was paid of `amount`
+    }
+
+    /// @dev A protocol fee and the time of service from which on it applies.
+    struct FeeChange {
+        uint40 effectiveAt; // unix s
+        uint16 feeBps;
+    }
+
+    // -------------------------------------------------------------- constants
+
+    uint256 public constant MAX_SPAN = 1 hours;
+    uint256 public constant MAX_ROWS = BatchFormat.MAX_ROWS;
+    /// @notice The token's supply, in wei: a batch that costs more is an error, and no amount overflows its field.
+    uint256 public constant MAX_AMOUNT = 1_000_000_000 ether;
+    uint16 public constant MAX_PROTOCOL_FEE_BPS = 1_000;
+    uint16 public constant MAX_OPERATOR_SHARE_BPS = 5_000;
+    uint256 public constant FEE_NOTICE = 1 days;
+    uint256 private constant BPS = 10_000;
+
+    // ---------------------------------------------------------------- storage
+
+    /// @inheritdoc ILedger
+    address public immutable registry;
+    /// @inheritdoc ILedger
+    address public immutable escrow;
+    /// @notice Seconds of an epoch.
+    uint256 public immutable epochLength;
+    /// @inheritdoc ILedger
+    uint16 public immutable operatorShareBps;
+
+    /// @inheritdoc ILedger
+    mapping(uint24 operatorId => uint32) public nextBatchNo;
+    /// @inheritdoc ILedger
+    mapping(uint24 operatorId => mapping(uint32 batchNo => bytes32)) public commitmentOf;
+    mapping(uint256 epoch => mapping(uint24 operatorId => mapping(uint32 listingId => Metrics))) private _metrics;
+    /// @dev Every protocol fee ever, ascending by time, since a batch may settle late.
+    FeeChange[] private _feeChanges;
+
+    constructor(
+        address registry_,
+        address escrow_,
+        Windows memory windows,
+        uint16 protocolFeeBps_,
+        uint16 operatorShareBps_,
+        address owner_
+    ) Ownable(owner_) EIP712("AI1NET Ledger", "1") {
+        WindowsLib.check(windows);
+        _requireFee(protocolFeeBps_, MAX_PROTOCOL_FEE_BPS);
+        _requireFee(operatorShareBps_, MAX_OPERATOR_SHARE_BPS);
+        registry = registry_;
+        escrow = escrow_;
+        epochLength = windows.epoch;
+        operatorShareBps = operatorShareBps_;
+        _feeChanges.push(FeeChange({effectiveAt: 0, feeBps: protocolFeeBps_}));
+        emit ProtocolFeeScheduled(protocolFeeBps_, 0);
+    }
+
+    // ----------------------------------------------------------------- settle
+
+    /// @inheritdoc ILedger
+    function settle(uint24 operatorId, bytes calldata batch) external {
+        BatchFormat.Header memory header = BatchFormat.readHeader(batch);
+        _beginBatch(operatorId, header);
+        uint256[] memory billing = IRegistry(registry).billing(
+            operatorId,
+            msg.sender,
+            header.servedFrom,
+            header.servedTo,
+            header.nOffers,
+            batch[BatchFormat.HEADER_BYTES:header.tablesEnd()]
+        );
+
+        Totals memory totals;
+        OfferTable.Entry[] memory offers = OfferTable.load(billing, header.nOffers);
+        uint256[] memory groups = _price(batch, header, offers, billing, totals);
+        uint256[] memory debits = IEscrow(escrow).debit(operatorId, groups);
+        (bytes32 groupRoot, uint256[] memory appFees) = _attribute(operatorId, batch, header, offers, debits, totals);
+        _distribute(operatorId, batch, header, offers, appFees, totals);
+        _commit(operatorId, header, keccak256(batch[:header.tablesEnd()]), groupRoot, totals);
+    }
+
+    /// @dev Takes the next batch number: the same bytes never settle twice.
+    function _beginBatch(uint24 operatorId, BatchFormat.Header memory header) private {
+        uint32 expected = nextBatchNo[operatorId];
+        require(header.batchNo == expected, Ledger_BadBatchNo(header.batchNo, expected));
+        (uint40 from, uint40 to) = (header.servedFrom, header.servedTo);
+        require(
+            from <= to && to - from <= MAX_SPAN && to <= block.timestamp,
+            Ledger_BadSpan(from, to, block.timestamp)
+        );
+        nextBatchNo[operatorId] = expected + 1;
+    }
+
+    /// @dev Prices every row into `offers` and `totals`, and gives what Escrow.debit takes: a word per group.
+    function _price(
+        bytes calldata batch,
+        BatchFormat.Header memory header,
+        OfferTable.Entry[] memory offers,
+        uint256[] memory billing,
+        Totals memory totals
+    ) private pure returns (uint256[] memory groups) {
+        groups = new uint256[](header.nGroups);
+        uint256 offset = header.tablesEnd();
+        uint256 total;
+        // Unchecked: an offset grows by less than 2^20 a group. Sums may overflow (see OfferTable) only if there are too
+        // many rows, which is checked below, before anything is made of them.
+        unchecked {
+            for (uint256 i; i < header.nGroups; ++i) {
+                (uint32 accountId, uint256 appIndex, uint256 count) = BatchFormat.readGroupHead(batch, offset);
+                uint256 end = offset + BatchFormat.groupLength(count);
+                require(end <= batch.length, Ledger_Truncated(batch.length, end));
+                require(count != 0, Ledger_EmptyGroup(i));
+                require(appIndex < header.nApps, Ledger_BadAppIndex(i, appIndex));
+
+                uint256 amount = OfferTable.amount(
+                    offers.addRows(batch, offset + BatchFormat.GROUP_HEAD_BYTES, end, i)
+                );
+                total += amount;
+                uint256 appFeeBps = billing.get(2 * header.nOffers + appIndex);
+                groups.set(i, (uint256(accountId) << 224) | (count << 208) | (appFeeBps << 192) | amount);
+                offset = end;
+            }
+        }
+        require(offset == batch.length, Ledger_TrailingBytes(batch.length, offset));
+        totals.rows = header.rowsIn(batch.length);
+        totals.amount = total;
+        require(totals.rows <= MAX_ROWS, Ledger_TooManyRows(totals.rows, MAX_ROWS));
+        require(total <= MAX_AMOUNT, Ledger_AmountTooHigh(total, MAX_AMOUNT));
+    }
+
+    /// @dev From what each group paid: its leaf, its app's fee and, if it was short, which rows went unpaid.
+    function _attribute(
+        uint24 operatorId,
+        bytes calldata batch,
+        BatchFormat.Header memory header,
+        OfferTable.Entry[] memory offers,
+        uint256[] memory debits,
+        Totals memory totals
+    ) private returns (bytes32 groupRoot, uint256[] memory appFees) {
+        appFees = new uint256[](header.nApps);
+        uint256[] memory tree = GroupTree.allocate(header.nGroups);
+        uint256 offset = header.tablesEnd();
+        // Unchecked: offsets were checked when the groups were priced, and all fees are less than MAX_AMOUNT.
+        unchecked {
+            for (uint256 i; i < debits.length; ++i) {
+                (uint32 accountId, uint256 appIndex, uint256 count) = BatchFormat.readGroupHead(batch, offset);
+                bytes calldata group = BatchFormat.groupAt(batch, offset, count);
+                uint256 debited = debits.get(i);
+                uint256 appFee = uint88(debited >> 128);
+                uint128 shortfall = uint128(debited);
+                tree.setLeaf(i, GroupTree.leaf(uint40(debited >> 216), shortfall, group));
+                if (shortfall != 0) {
+                    emit ShortfallRecorded(operatorId, header.batchNo, accountId, shortfall);
+                    uint256 appUnpaid = Math.min(appFee, shortfall);
+                    appFee -= appUnpaid;
+                    totals.unpaid += shortfall - appUnpaid;
+                    offers.noteUnpaid(group, shortfall - appUnpaid);
+                }
+                appFees.set(appIndex, appFees.get(appIndex) + appFee);
+                offset += group.length;
+            }
+        }
+        groupRoot = tree.root();
+    }
+
+    /// @dev Credits providers, apps, the operator and its pool with what was paid, and measures it.
+    function _distribute(
+        uint24 operatorId,
+        bytes calldata batch,
+        BatchFormat.Header memory header,
+        OfferTable.Entry[] memory offers,
+        uint256[] memory appFees,
+        Totals memory totals
+    ) private {
+        uint256 epoch = epochAt(block.timestamp);
+        mapping(uint32 => Metrics) storage listings = _metrics[epoch][operatorId];
+        uint256 feeBps = protocolFeeBps(header.servedFrom);
+        uint256[] memory credits = new uint256[](offers.length + appFees.length + 1);
+        uint256 n;
+        for (uint256 i; i < offers.length; ++i) {
+            OfferTable.Entry memory offer = offers[i];
+            uint256 paid = OfferTable.amount(offer.sum) - offer.unpaid;
+            uint256 protocolFeeDown = (paid * feeBps) / BPS;
+            totals.protocolFee += protocolFeeDown;
+            listings[offer.listingId].add(paid, offer.sum, offer.failures);
+            n = _push(credits, n, IEscrow.Earner.Provider, offer.providerId, paid - protocolFeeDown);
+        }
+        for (uint256 i; i < appFees.length; ++i) {
+            totals.appFees += appFees[i];
+            uint32 appId = BatchFormat.tableId(batch, header.nOffers + i);
+            n = _push(credits, n, IEscrow.Earner.App, appId, appFees[i]);
+        }
+        uint256 operatorShareDown = (totals.protocolFee * operatorShareBps) / BPS;
+        n = _push(credits, n, IEscrow.Earner.Operator, operatorId, operatorShareDown);
+        assembly ("memory-safe") {
+            mstore(credits, n)
+        }
+        IEscrow(escrow).credit(operatorId, epoch, credits, uint128(totals.protocolFee - operatorShareDown));
+    }
+
+    /// @dev Appends a credit to the first `n`, unless it is nothing, and returns how many there are.
+    function _push(
+        uint256[] memory credits,
+        uint256 n,
+        IEscrow.Earner earner,
+        uint32 id,
+        uint256 amount
+    ) private pure returns (uint256) {
+        if (amount == 0) return n;
+        credits[n] = (uint256(earner) << 248) | (uint256(id) << 216) | amount;
+        return n + 1;
+    }
+
+    function _commit(
+        uint24 operatorId,
+        BatchFormat.Header memory header,
+        bytes32 headerHash,
+        bytes32 groupRoot,
+        Totals memory totals
+    ) private {
+        bytes32 commitment = _commitment(operatorId, header.batchNo, headerHash, groupRoot);
+        commitmentOf[operatorId][header.batchNo] = commitment;
+        emit BatchSettled(
+            operatorId,
+            header.batchNo,
+            commitment,
+            uint32(totals.rows),
+            uint128(totals.amount),
+            uint128(totals.appFees),
+            uint128(totals.protocolFee),
+            uint128(totals.unpaid)
+        );
+    }
+
+    // ----------------------------------------------------------------- proofs
+
+    /// @inheritdoc ILedger
+    function proveRow(RowProof calldata proof) external view returns (Row memory row) {
+        BatchFormat.Header memory header = BatchFormat.readSettledHeader(proof.header);
+        (uint32 accountId, uint256 appIndex, uint256 count) = BatchFormat.readGroupHead(proof.group, 0);
+        bytes32 leaf = GroupTree.leaf(proof.startSeq, proof.shortfall, proof.group);
+        bytes32 groupRoot = MerkleProof.processProofCalldata(proof.siblings, leaf);
+        bytes32 commitment = _commitment(proof.operatorId, header.batchNo, keccak256(proof.header), groupRoot);
+        // Bytes of another length could be the preimage of an inner node.
+        require(
+            proof.group.length == BatchFormat.groupLength(count) &&
+                commitment == commitmentOf[proof.operatorId][header.batchNo],
+            Ledger_WrongProof(proof.operatorId, header.batchNo)
+        );
+        require(proof.rowIndex < count, Ledger_RowOutOfRange(proof.rowIndex, count));
+
+        uint256 offerIndex;
+        (offerIndex, row.inputUnits, row.outputUnits, row.timing) = BatchFormat.readRow(
+            proof.group,
+            BatchFormat.GROUP_HEAD_BYTES + BatchFormat.ROW_BYTES * proof.rowIndex
+        );
+        row.operatorId = proof.operatorId;
+        row.batchNo = header.batchNo;
+        row.accountId = accountId;
+        row.seq = proof.startSeq + proof.rowIndex;
+        row.offerId = BatchFormat.tableId(proof.header, offerIndex);
+        row.appId = BatchFormat.tableId(proof.header, header.nOffers + appIndex);
+        row.servedFrom = header.servedFrom;
+        row.servedTo = header.servedTo;
+        if (row.timing != 0) row.amount = _amountOf(row);
+    }
+
+    /// @inheritdoc ILedger
+    function hashReceipt(Receipt calldata receipt) external view returns (bytes32) {
+        return _hashTypedDataV4(ReceiptHash.structHash(receipt));
+    }
+
+    /// @dev A settled row costs at most MAX_AMOUNT, which fits.
+    function _amountOf(Row memory row) private view returns (uint96) {
+        IRegistry.Offer memory offer = IRegistry(registry).offer(row.offerId);
+        return
+            uint96(
+                uint256(row.inputUnits) * offer.inputPrice +
+                    uint256(row.outputUnits) * offer.outputPrice +
+                    offer.requestPrice
+            );
+    }
+
+    function _commitment(
+        uint24 operatorId,
+        uint32 batchNo,
+        bytes32 headerHash,
+        bytes32 groupRoot
+    ) private pure returns (bytes32) {
+        return keccak256(abi.encode(operatorId, batchNo, headerHash, groupRoot));
+    }
+
+    // ------------------------------------------------------------ fee schedule
+
+    /// @inheritdoc ILedger
+    function scheduleProtocolFee(uint16 feeBps, uint40 effectiveAt) external onlyOwner {
+        _requireFee(feeBps, MAX_PROTOCOL_FEE_BPS);
+        uint256 earliest = Math.max(block.timestamp + FEE_NOTICE, _feeChanges[_feeChanges.length - 1].effectiveAt);
+        require(effectiveAt >= earliest, Ledger_NoticeTooShort(effectiveAt, earliest));
+        _feeChanges.push(FeeChange({effectiveAt: effectiveAt, feeBps: feeBps}));
+        emit ProtocolFeeScheduled(feeBps, effectiveAt);
+    }
+
+    /// @inheritdoc ILedger
+    function protocolFeeBps(uint40 servedAt) public view returns (uint16) {
+        uint256 i = _feeChanges.length - 1;
+        while (_feeChanges[i].effectiveAt > servedAt) --i;
+        return _feeChanges[i].feeBps;
+    }
+
+    function _requireFee(uint16 feeBps, uint16 max) private pure {
+        require(feeBps <= max, Ledger_FeeOutOfRange(feeBps, max));
+    }
+
+    // ---------------------------------------------------------------- metrics
+
+    /// @inheritdoc ILedger
+    function metrics(uint256 epoch, uint24 operatorId, uint32 listingId) external view returns (Metrics memory) {
+        return _metrics[epoch][operatorId][listingId];
+    }
+
+    /// @inheritdoc ILedger
+    function epochAt(uint256 timestamp) public view returns (uint256) {
+        return timestamp / epochLength;
+    }
+}
