@@ -194,7 +194,7 @@ export type VerifyEndpoint = (message: EndpointMessage, signature: Hex) => Promi
 
 /** What became of a try, as it counts for a listing. `cancelled` says nothing about it. */
 export type TryResult =
-  | { readonly kind: "served"; readonly outputUnits: number }
+  | { readonly kind: "served"; readonly outputUnits: number | undefined }
   | { readonly kind: "fault"; readonly fault: UpstreamFault; readonly retryAfterMs: number | undefined }
   | { readonly kind: "cancelled" };
 

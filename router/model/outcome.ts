@@ -1,6 +1,7 @@
 import type { Hex } from "./bytes.ts";
 import type { Wei } from "./money.ts";
-import type { Timing } from "./timing.ts";
+import { NO_RESPONSE } from "./commitment.ts";
+import { FAILED, type Timing } from "./timing.ts";
 
 /** One try of a request at one offer, as it ended. */
 export interface Attempt {
@@ -13,6 +14,19 @@ export interface Attempt {
   readonly responseHash: Hex;
   /** When it ended, unix seconds. */
   readonly servedAtSec: number;
+}
+
+/** A try that came to nothing: free, and counted against the listing. */
+export function failedAttempt(offerId: number, servedAtSec: number): Attempt {
+  return {
+    offerId,
+    inputUnits: 0,
+    outputUnits: 0,
+    timing: FAILED,
+    amountWei: 0n,
+    responseHash: NO_RESPONSE,
+    servedAtSec,
+  };
 }
 
 /** What a request ended as: its attempts in order, at most one of them paid, and that one last. Not yet numbered. */

@@ -1,0 +1,125 @@
+import type { Candidate, ListingHealth } from "../model/candidate.ts";
+import type { App, Listing, MarketSnapshot, Model, Provider } from "../model/market.ts";
+import type { Offer } from "../model/offer.ts";
+import type { Endpoint } from "../model/record.ts";
+import type { Clock, Market, Try } from "../ports.ts";
+import { Health } from "./health.ts";
+
+const NOTHING: MarketSnapshot = {
+  blockNumber: -1n,
+  models: [],
+  providers: [],
+  listings: [],
+  offers: [],
+  apps: [],
+  minProviderStakeWei: 0n,
+};
+
+/** The market in memory: what the chain offers, where it is served, how it has been doing. */
+export class Catalog implements Market {
+  readonly #clock: Clock;
+  readonly #endpoints = new Map<number, Endpoint>();
+  readonly #health = new Map<number, Health>();
+  #snapshot = NOTHING;
+  #modelsByName = new Map<string, Model>();
+  #listings = new Map<number, Listing>();
+  #providers = new Map<number, Provider>();
+  #apps = new Map<number, App>();
+  #candidates = new Map<number, readonly Candidate[]>();
+
+  constructor(clock: Clock, endpoints: Iterable<Endpoint>) {
+    this.#clock = clock;
+    for (const endpoint of endpoints) this.#endpoints.set(endpoint.listingId, endpoint);
+  }
+
+  /** Takes in the market as the chain has it. */
+  refresh(snapshot: MarketSnapshot): void {
+    this.#snapshot = snapshot;
+    this.#modelsByName = new Map(snapshot.models.map((model) => [model.name, model]));
+    this.#listings = new Map(snapshot.listings.map((listing) => [listing.listingId, listing]));
+    this.#providers = new Map(snapshot.providers.map((provider) => [provider.providerId, provider]));
+    this.#apps = new Map(snapshot.apps.map((app) => [app.appId, app]));
+    this.#match();
+  }
+
+  setEndpoint(endpoint: Endpoint): void {
+    this.#endpoints.set(endpoint.listingId, endpoint);
+    this.#match();
+  }
+
+  /** Puts offers and endpoints together, so that a request finds them ready. */
+  #match(): void {
+    const candidates = new Map<number, Candidate[]>();
+    for (const offer of this.#snapshot.offers) {
+      const endpoint = this.#endpoints.get(offer.listingId);
+      if (!endpoint) continue;
+      const providerStakeWei = this.#providers.get(offer.providerId)?.stakeWei ?? 0n;
+      const candidate = { offer, endpoint, providerStakeWei, health: this.#healthOf(offer.listingId) };
+      const others = candidates.get(offer.modelId);
+      if (others) others.push(candidate);
+      else candidates.set(offer.modelId, [candidate]);
+    }
+    this.#candidates = candidates;
+  }
+
+  #healthOf(listingId: number): Health {
+    let health = this.#health.get(listingId);
+    if (!health) this.#health.set(listingId, (health = new Health(() => this.#clock.nowMs())));
+    return health;
+  }
+
+  model(name: string): Model | undefined {
+    return this.#modelsByName.get(name);
+  }
+
+  candidates(modelId: number): readonly Candidate[] {
+    return this.#candidates.get(modelId) ?? [];
+  }
+
+  app(appId: number): App | undefined {
+    return this.#apps.get(appId);
+  }
+
+  minProviderStakeWei(): bigint {
+    return this.#snapshot.minProviderStakeWei;
+  }
+
+  begin(listingId: number): Try | undefined {
+    return this.#healthOf(listingId).begin();
+  }
+
+  models(): readonly Model[] {
+    return this.#snapshot.models;
+  }
+
+  listing(listingId: number): Listing | undefined {
+    return this.#listings.get(listingId);
+  }
+
+  provider(providerId: number): Provider | undefined {
+    return this.#providers.get(providerId);
+  }
+
+  endpoint(listingId: number): Endpoint | undefined {
+    return this.#endpoints.get(listingId);
+  }
+
+  health(listingId: number): ListingHealth {
+    return this.#healthOf(listingId);
+  }
+
+  /** Every offer of a provider, retired ones included. */
+  offersOfProvider(providerId: number): readonly Offer[] {
+    return this.#snapshot.offers.filter((offer) => offer.providerId === providerId);
+  }
+
+  /** The offers of a model that can be bought at `nowSec`. */
+  billableOffers(modelId: number, nowSec: number): readonly Candidate[] {
+    return this.candidates(modelId).filter(
+      ({ offer, providerStakeWei }) =>
+        offer.createdAtSec <= nowSec &&
+        nowSec < offer.retiresAtSec &&
+        providerStakeWei >= this.minProviderStakeWei(),
+    );
+  }
+}

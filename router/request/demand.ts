@@ -1,0 +1,27 @@
+import type { Unit } from "../model/offer.ts";
+import type { Preferences } from "../routing/preferences.ts";
+
+/** What a caller asks for, checked as far as anything here depends on it. */
+export interface Demand {
+  readonly kind: "chat" | "embeddings";
+  /** As the caller named it. */
+  readonly model: string;
+  readonly unit: Unit;
+  readonly stream: boolean;
+  /** The request's body as it was received. */
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly bodyBytes: number;
+  /** Messages, or inputs. */
+  readonly items: number;
+  /** False when the prompt refers to something of unknown size: an image, a file, a sound. */
+  readonly isTextOnly: boolean;
+  /** How many answers. */
+  readonly choices: number;
+  /** Most units of each answer; undefined: as many as the endpoint gives. */
+  readonly outputUnits: number | undefined;
+  readonly preferences: Preferences;
+  /** 0: no app. */
+  readonly appId: number;
+}
+
+export const UPSTREAM_PATH = { chat: "/chat/completions", embeddings: "/embeddings" } as const;

@@ -1,0 +1,99 @@
+import { appFeeUp } from "../model/offer.ts";
+import { failedAttempt, type Attempt } from "../model/outcome.ts";
+import type { Shortage } from "../model/account.ts";
+import type { Candidate } from "../model/candidate.ts";
+import { UpstreamError, type UpstreamFault } from "../ports.ts";
+import { complete } from "./complete.ts";
+import type { Delivery } from "./delivery.ts";
+import { shortOf, type RequestHold } from "./hold.ts";
+import { ceilingAt, type PromptSize } from "./price.ts";
+import { CallerLeft } from "./refusal.ts";
+import type { Reply } from "./reply.ts";
+import { BrokenStream, stream } from "./stream.ts";
+import { brokenStream, nobodyServed, noRoom, type PastTry } from "./unserved.ts";
+import { upstreamBody } from "./upstreamBody.ts";
+import type { Request, World } from "./world.ts";
+
+const MOST_TRIES = 3;
+
+/** Faults that are the provider's and become a failed row. A 429 is a matter of load; a refused request, of the caller. */
+const PROVIDER_FAULTS: ReadonlySet<UpstreamFault> = new Set([
+  "connect",
+  "timeout",
+  "credentials",
+  "server",
+  "protocol",
+  "oversized",
+  "in_band",
+]);
+
+/**
+ * Tries offers in order until one delivers; only before any content has reached the caller. The hold covers every try
+ * before it leaves. Failed tries are added to `failures`.
+ * @throws {Refusal} when none delivers
+ * @throws {CallerLeft}
+ */
+export async function forward(
+  world: World,
+  request: Request,
+  ranked: readonly Candidate[],
+  size: PromptSize,
+  hold: RequestHold,
+  reply: Reply,
+  failures: Attempt[],
+): Promise<Delivery> {
+  const { demand, app } = request;
+  const past: PastTry[] = [];
+  let shortage: Shortage | undefined;
+  for (const candidate of ranked) {
+    const nowMs = world.clock.nowMs();
+    if (past.length >= MOST_TRIES || nowMs >= request.startedAtMs + world.deadlineMs) break;
+    if (candidate.offer.retiresAtSec * 1000 <= nowMs) continue;
+    const ceiling = ceilingAt(demand, size, candidate);
+    const feeWei = appFeeUp(ceiling.amountWei, app.feeBps, app.maxAppFeePct);
+    const missing = hold.cover(ceiling.amountWei + feeWei);
+    if (missing) {
+      shortage ??= missing;
+      continue;
+    }
+    const ongoing = world.market.begin(candidate.offer.listingId);
+    if (!ongoing) continue;
+    const body = upstreamBody(demand, candidate, ceiling);
+    const shipment = { requestId: request.requestId, demand, candidate, ceiling, body };
+    try {
+      const delivery = demand.stream
+        ? await stream(world, shipment, reply, ongoing)
+        : await complete(world, shipment, reply.signal);
+      world.metrics.attempt("served");
+      ongoing.end({ kind: "served", outputUnits: delivery.usage?.outputUnits });
+      return delivery;
+    } catch (error) {
+      const cause = error instanceof BrokenStream ? error.fault : error;
+      if (!(cause instanceof UpstreamError)) {
+        ongoing.end({ kind: "cancelled" });
+        throw error;
+      }
+      world.metrics.attempt(cause.fault);
+      if (reply.signal.aborted || cause.fault === "aborted") {
+        ongoing.end({ kind: "cancelled" });
+        throw new CallerLeft("the caller left before any content", { cause });
+      }
+      const { fault, retryAfterMs } = cause;
+      ongoing.end(fault === "rejected" ? { kind: "cancelled" } : { kind: "fault", fault, retryAfterMs });
+      if (PROVIDER_FAULTS.has(fault)) {
+        const endedAtSec = Math.floor(world.clock.nowMs() / 1000);
+        failures.push(failedAttempt(candidate.offer.offerId, endedAtSec));
+      }
+      past.push({ providerId: candidate.offer.providerId, error: cause });
+      world.logger.warn(
+        { requestId: request.requestId, listingId: candidate.offer.listingId, fault, status: cause.status },
+        "a provider failed",
+      );
+      if (error instanceof BrokenStream) throw brokenStream(cause);
+      if (fault === "rejected") break;
+    }
+  }
+  const [first, ...others] = past;
+  if (first) throw nobodyServed([first, ...others]);
+  throw shortage ? shortOf(shortage) : noRoom();
+}

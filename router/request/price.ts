@@ -1,0 +1,81 @@
+import type { Candidate } from "../model/candidate.ts";
+import type { Wei } from "../model/money.ts";
+import { amountOf, MAX_UNITS } from "../model/offer.ts";
+import { countPrompt } from "./countUnits.ts";
+import type { Demand } from "./demand.ts";
+
+/** Around a prompt: default system prompts, dates, markers. */
+const TEMPLATE_UNITS = 512;
+/** Around a message or an input: role, separators. */
+const ITEM_UNITS = 16;
+/** A guess at English and code. */
+const BYTES_PER_UNIT = 4;
+
+/** The size of a prompt before anybody has counted it. */
+export interface PromptSize {
+  /** No tokenizer makes more of it; infinite when the prompt refers to things of unknown size. */
+  readonly mostUnits: number;
+  readonly likelyUnits: number;
+}
+
+/** The most that a request can cost at one offer. */
+export interface Ceiling {
+  readonly inputUnits: number;
+  /** Of all answers together. */
+  readonly outputUnits: number;
+  /** Of each: what the provider is told. */
+  readonly outputUnitsEach: number;
+  /** Without any app fee. */
+  readonly amountWei: Wei;
+}
+
+/**
+ * A token stands for at least one byte of text, and JSON is never shorter than the text in it: the body's length is a
+ * bound that costs nothing to find. Tools are counted twice, since templates print them with indentation.
+ */
+function mostInputUnits(demand: Demand): number {
+  if (!demand.isTextOnly) return Number.POSITIVE_INFINITY;
+  const { tools } = demand.body;
+  const toolBytes = tools === undefined ? 0 : Buffer.byteLength(JSON.stringify(tools));
+  return demand.bodyBytes + toolBytes + TEMPLATE_UNITS + ITEM_UNITS * demand.items;
+}
+
+/** Most units of each answer at an endpoint, before its context is looked at. */
+function outputUnitsEach(demand: Demand, candidate: Candidate): number {
+  if (demand.kind === "embeddings") return 0;
+  const most = Math.min(candidate.endpoint.maxOutputUnits, Math.floor(MAX_UNITS / demand.choices));
+  return Math.min(demand.outputUnits ?? most, most);
+}
+
+/** Sizes the prompt; counts it only when it might not fit into some candidate's context. */
+export async function sizePrompt(demand: Demand, candidates: readonly Candidate[]): Promise<PromptSize> {
+  const mostUnits = mostInputUnits(demand);
+  const mightNotFit =
+    demand.kind === "chat" &&
+    candidates.some(
+      (candidate) => mostUnits + outputUnitsEach(demand, candidate) > candidate.endpoint.contextUnits,
+    );
+  const likelyUnits = mightNotFit
+    ? await countPrompt(demand.body)
+    : Math.ceil(demand.bodyBytes / BYTES_PER_UNIT);
+  return { mostUnits, likelyUnits };
+}
+
+/** Prices the worst case at one offer. A provider can't read more than its context holds. */
+export function ceilingAt(demand: Demand, size: PromptSize, candidate: Candidate): Ceiling {
+  const { offer, endpoint } = candidate;
+  const isChat = demand.kind === "chat";
+  const inputUnits = Math.min(size.mostUnits, isChat ? endpoint.contextUnits : MAX_UNITS, MAX_UNITS);
+  const room =
+    size.mostUnits + endpoint.maxOutputUnits <= endpoint.contextUnits
+      ? endpoint.maxOutputUnits
+      : Math.max(1, endpoint.contextUnits - size.likelyUnits);
+  const each = isChat ? Math.min(outputUnitsEach(demand, candidate), room) : 0;
+  const outputUnits = each * demand.choices;
+  return {
+    inputUnits,
+    outputUnits,
+    outputUnitsEach: each,
+    amountWei: amountOf(offer, { inputUnits, outputUnits }),
+  };
+}

@@ -1,0 +1,33 @@
+import { formatTokens, type Wei } from "../model/money.ts";
+import { receiptId, type SignedReceipt } from "../model/receipt.ts";
+import type { Metered } from "./meter.ts";
+
+/** A receipt as the API shows it: `fields` is the very message that was signed (EIP-712), `amount` in wei. */
+export function receiptJson({ receipt, signature }: SignedReceipt) {
+  const { amountWei, servedAtSec, ...fields } = receipt;
+  return {
+    id: receiptId(receipt),
+    fields: { ...fields, amount: amountWei.toString(), servedAt: servedAtSec },
+    signature,
+  };
+}
+
+/** OpenAI's `usage` with what it cost, in tokens and in wei; `app_fee` is at most that and comes on top. */
+export function usageJson(
+  metered: Metered,
+  details: Readonly<Record<string, unknown>>,
+  appFeeWei: Wei,
+): Record<string, unknown> {
+  const { promptUnits, completionUnits, attempt } = metered;
+  const usage: Record<string, unknown> = {
+    prompt_tokens: promptUnits,
+    completion_tokens: completionUnits,
+    total_tokens: promptUnits + completionUnits,
+    cost: formatTokens(attempt.amountWei),
+    cost_wei: attempt.amountWei.toString(),
+  };
+  if (appFeeWei > 0n) usage["app_fee"] = formatTokens(appFeeWei);
+  for (const field of ["prompt_tokens_details", "completion_tokens_details"])
+    if (typeof details[field] === "object" && details[field] !== null) usage[field] = details[field];
+  return usage;
+}

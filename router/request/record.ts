@@ -1,0 +1,61 @@
+import { contentHash } from "../model/commitment.ts";
+import type { Hex } from "../model/bytes.ts";
+import { appFeeUp } from "../model/offer.ts";
+import type { Attempt } from "../model/outcome.ts";
+import type { SignedReceipt } from "../model/receipt.ts";
+import { JournalFailure } from "../ports.ts";
+import { invalidRequest, journalDown } from "./refusal.ts";
+import type { Request, World } from "./world.ts";
+
+/**
+ * What `requestHash` commits to: the body as it was received.
+ * @throws {Refusal} 400 for JSON that has no canonical form: lone surrogates, numbers out of range
+ */
+export function requestHashOf(body: Readonly<Record<string, unknown>>): Hex {
+  try {
+    return contentHash(body);
+  } catch (cause) {
+    throw invalidRequest(
+      `the body has no canonical form: ${cause instanceof Error ? cause.message : "bad JSON"}`,
+    );
+  }
+}
+
+/**
+ * Makes the tries of a request durable, numbered and signed, and counts what they cost. Only after this may the caller
+ * see the end of the answer, and only after this may the hold end.
+ * @throws {Refusal} 503 when the journal can't write
+ */
+export async function record(
+  world: World,
+  request: Request,
+  requestHash: Hex,
+  attempts: readonly Attempt[],
+): Promise<readonly SignedReceipt[]> {
+  const { requestId, accountId, keyId, app, demand } = request;
+  const startedAtMs = world.clock.nowMs();
+  try {
+    const receipts = await world.journal.commit({
+      requestId,
+      accountId,
+      keyId,
+      appId: demand.appId,
+      model: demand.model,
+      requestHash,
+      attempts,
+    });
+    world.accounts.recorded(
+      accountId,
+      receipts.map(({ receipt: { seq, amountWei } }) => ({
+        seq,
+        costWei: amountWei + appFeeUp(amountWei, app.feeBps, app.maxAppFeePct),
+      })),
+    );
+    return receipts;
+  } catch (error) {
+    if (error instanceof JournalFailure) throw journalDown(false);
+    throw error;
+  } finally {
+    world.metrics.stage("commit", (world.clock.nowMs() - startedAtMs) / 1000);
+  }
+}

@@ -1,0 +1,62 @@
+/** Stable names of what went wrong, as callers see them in `error.metadata.error_type`. */
+export type ErrorType =
+  | "authentication"
+  | "permission_denied"
+  | "payment_required"
+  | "rate_limit_exceeded"
+  | "provider_overloaded"
+  | "provider_unavailable"
+  | "timeout"
+  | "context_length_exceeded"
+  | "invalid_request"
+  | "payload_too_large"
+  | "method_not_allowed"
+  | "not_found"
+  | "service_unavailable"
+  | "server";
+
+interface RefusalDetails {
+  /** The request's field that is at fault. */
+  readonly param?: string | undefined;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly retryAfterSec?: number | undefined;
+  /** False once a provider may have done billable work: a stock SDK would otherwise repeat the request by itself. */
+  readonly shouldRetry?: boolean;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+/** A request ends without an answer; the caller is told exactly this. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly status: number;
+  readonly errorType: ErrorType;
+  readonly details: RefusalDetails;
+
+  constructor(status: number, errorType: ErrorType, message: string, details: RefusalDetails = {}) {
+    super(message, { cause: details.cause });
+    this.status = status;
+    this.errorType = errorType;
+    this.details = details;
+  }
+}
+
+/** The caller left before there was anything to pay for. Nobody is there to be told. */
+export class CallerLeft extends Error {
+  override readonly name = "CallerLeft";
+}
+
+export function invalidRequest(message: string, param?: string): Refusal {
+  return new Refusal(400, "invalid_request", message, { param });
+}
+
+export function notFound(message: string, metadata: Readonly<Record<string, unknown>> = {}): Refusal {
+  return new Refusal(404, "not_found", message, { metadata });
+}
+
+/** Nothing can be signed, so nothing is served. */
+export function journalDown(shouldRetry = true): Refusal {
+  return new Refusal(503, "service_unavailable", "the router can't record requests at the moment", {
+    shouldRetry,
+  });
+}

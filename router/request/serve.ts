@@ -1,0 +1,137 @@
+import type { AccountSnapshot } from "../model/account.ts";
+import { appFeeUp } from "../model/offer.ts";
+import type { Attempt } from "../model/outcome.ts";
+import type { SignedReceipt } from "../model/receipt.ts";
+import { chooseOffer } from "../routing/chooseOffer.ts";
+import { authenticate } from "./authenticate.ts";
+import type { Delivery } from "./delivery.ts";
+import type { Demand } from "./demand.ts";
+import { forward } from "./forward.ts";
+import { RequestHold } from "./hold.ts";
+import { meter, type Metered } from "./meter.ts";
+import { sizePrompt } from "./price.ts";
+import { receiptJson, usageJson } from "./receiptJson.ts";
+import { record, requestHashOf } from "./record.ts";
+import { invalidRequest, journalDown, notFound, Refusal } from "./refusal.ts";
+import type { Reply } from "./reply.ts";
+import { noRoute } from "./unserved.ts";
+import type { Request, World } from "./world.ts";
+
+/** A request as it comes in. */
+export interface Call {
+  /** `gen-...` */
+  readonly requestId: string;
+  readonly authorization: string | undefined;
+  /** Reads and checks the body; only asked for once the caller is known. @throws {Refusal} */
+  read(): Promise<Demand>;
+}
+
+/**
+ * Serves one request, from the key to the receipt.
+ * @throws {Refusal} what the caller is to be told
+ * @throws {CallerLeft} when there is nobody to tell
+ */
+export async function serve(world: World, call: Call, reply: Reply): Promise<void> {
+  const { accounts, market, clock, metrics } = world;
+  const startedAtMs = clock.nowMs();
+
+  // Who asks, for what?
+  const key = authenticate(world.keys, call.authorization);
+  const demand = await call.read();
+  const requestHash = requestHashOf(demand.body);
+  if (world.journal.failure()) throw journalDown();
+  const app = appOf(world, demand, accountOf(world, key.accountId));
+  const { requestId } = call;
+  const request: Request = {
+    requestId,
+    accountId: key.accountId,
+    keyId: key.keyId,
+    demand,
+    app,
+    startedAtMs,
+  };
+
+  // How big is it, and who could do it?
+  const model = market.model(demand.model);
+  if (!model) throw notFound(`there is no model ${demand.model}`, { code: "model_not_found" });
+  const candidates = market.candidates(model.modelId);
+  const size = await sizePrompt(demand, candidates);
+  const outputUnits = demand.outputUnits && demand.outputUnits * demand.choices;
+  const needs = { unit: demand.unit, inputUnits: size.likelyUnits, outputUnits };
+  const now = { nowMs: startedAtMs, minProviderStakeWei: market.minProviderStakeWei(), random: world.random };
+  const route = chooseOffer(candidates, model.unit, needs, demand.preferences, now);
+  if (route.ranked.length === 0) {
+    const retryAtMs = Math.min(...candidates.map((candidate) => candidate.health.retryAtMs));
+    throw noRoute(demand.model, route, startedAtMs, retryAtMs);
+  }
+  metrics.stage("price", (clock.nowMs() - startedAtMs) / 1000);
+
+  // Hold, send, bill. Whatever happens, the hold ends here, after everything that was served is in the book.
+  const hold = new RequestHold(accounts, key.accountId);
+  const failures: Attempt[] = [];
+  let isRecorded = false;
+  try {
+    const delivery = await forward(world, request, route.ranked, size, hold, reply, failures);
+    const metered = await meter(world, demand, delivery);
+    isRecorded = true;
+    const receipts = await record(world, request, requestHash, [...failures, metered.attempt]);
+    metrics.stage("upstream", (delivery.endedAtMs - delivery.startedAtMs) / 1000);
+    if (delivery.isWhole) finish(reply, request, delivery, metered, receipts.at(-1) as SignedReceipt);
+  } catch (error) {
+    if (failures.length > 0 && !isRecorded) await record(world, request, requestHash, failures);
+    throw error;
+  } finally {
+    hold.release();
+  }
+}
+
+function accountOf(world: World, accountId: number): AccountSnapshot {
+  const account = world.accounts.snapshot(accountId);
+  if (!account)
+    throw new Refusal(503, "service_unavailable", "this account is not loaded from the chain yet");
+  return account;
+}
+
+function appOf(world: World, { appId }: Demand, account: AccountSnapshot): Request["app"] {
+  const { maxAppFeePct } = account;
+  if (appId === 0) return { feeBps: 0, maxAppFeePct };
+  const app = world.market.app(appId);
+  if (!app) throw invalidRequest(`there is no app ${appId}`, "x-ai1net-app");
+  return { feeBps: app.feeBps, maxAppFeePct };
+}
+
+/** The end of the answer: what it cost, and the receipt for it. */
+function finish(
+  reply: Reply,
+  { requestId, demand, app, startedAtMs }: Request,
+  delivery: Delivery,
+  metered: Metered,
+  receipt: SignedReceipt,
+): void {
+  const feeWei = appFeeUp(metered.attempt.amountWei, app.feeBps, app.maxAppFeePct);
+  const usage = usageJson(metered, delivery.usageDetails, feeWei);
+  const created = Math.floor(startedAtMs / 1000);
+  const shown = receiptJson(receipt);
+  if (demand.stream) {
+    const head = { id: requestId, object: "chat.completion.chunk", created, model: demand.model };
+    for (const event of delivery.lastEvents) void reply.send(event);
+    void reply.send({ ...head, choices: [], usage, receipt: shown });
+    reply.done();
+    return;
+  }
+  const { body = {} } = delivery;
+  const answer =
+    demand.kind === "embeddings"
+      ? { id: requestId, object: "list", model: demand.model, data: body["data"], usage, receipt: shown }
+      : {
+          id: requestId,
+          object: "chat.completion",
+          created,
+          model: demand.model,
+          choices: body["choices"],
+          ...(body["system_fingerprint"] !== undefined && { system_fingerprint: body["system_fingerprint"] }),
+          usage,
+          receipt: shown,
+        };
+  reply.whole(answer, receipt);
+}

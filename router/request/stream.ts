@@ -1,0 +1,115 @@
+import { choicesFinished, hasContent, isObject } from "../model/chat.ts";
+import {
+  UpstreamError,
+  type Clock,
+  type Metrics,
+  type ReportedUsage,
+  type Try,
+  type Upstream,
+} from "../ports.ts";
+import { AnswerParts } from "./answer.ts";
+import type { Delivery } from "./delivery.ts";
+import { UPSTREAM_PATH } from "./demand.ts";
+import type { Shipment } from "./shipment.ts";
+import type { Reply, StreamHead } from "./reply.ts";
+
+/** A provider broke off after content had reached the caller: too late for another one. */
+export class BrokenStream extends Error {
+  override readonly name = "BrokenStream";
+  readonly fault: UpstreamError;
+
+  constructor(fault: UpstreamError) {
+    super(fault.message, { cause: fault });
+    this.fault = fault;
+  }
+}
+
+/** Events without content that a provider may send before it begins. */
+const MOST_EVENTS_HELD = 1_024;
+
+/**
+ * Passes a provider's stream on, as it comes. Events without content are held back, so that an early error can still go
+ * to another provider; the event that ends the answer is kept for after the journal. When the caller leaves after
+ * content, what was received is delivered.
+ * @throws {UpstreamError} before content
+ * @throws {BrokenStream} after
+ */
+export async function stream(
+  world: { readonly upstream: Upstream; readonly clock: Clock; readonly metrics: Metrics },
+  shipment: Shipment,
+  reply: Reply,
+  ongoing: Try,
+): Promise<Delivery> {
+  const { candidate, ceiling, demand } = shipment;
+  const startedAtMs = world.clock.nowMs();
+  const head: StreamHead = {
+    id: shipment.requestId,
+    object: "chat.completion.chunk",
+    created: Math.floor(startedAtMs / 1000),
+    model: demand.model,
+  };
+  const parts = new AnswerParts();
+  const held: object[] = [];
+  const lastEvents: object[] = [];
+  let usage: ReportedUsage | undefined;
+  let usageDetails: Readonly<Record<string, unknown>> = {};
+  let isOpen = false;
+  let finished = 0;
+
+  const open = async (): Promise<void> => {
+    isOpen = true;
+    ongoing.firstContent();
+    world.metrics.stage("first_content", (world.clock.nowMs() - startedAtMs) / 1000);
+    reply.open(head);
+    for (const event of held) await reply.send(event);
+  };
+  const delivery = (isWhole: boolean): Delivery => ({
+    candidate,
+    ceiling,
+    usage,
+    usageDetails,
+    content: { kind: "chat", parts },
+    isWhole,
+    startedAtMs,
+    endedAtMs: world.clock.nowMs(),
+    body: undefined,
+    lastEvents,
+  });
+
+  try {
+    const path = UPSTREAM_PATH[demand.kind];
+    const chunks = await world.upstream.stream(candidate.endpoint, path, shipment.body, reply.signal);
+    for await (const chunk of chunks) {
+      if (reply.signal.aborted) throw new UpstreamError("aborted", "the caller left");
+      const { body } = chunk;
+      if (chunk.usage) {
+        usage = chunk.usage;
+        if (isObject(body["usage"])) usageDetails = body["usage"];
+      }
+      const choices = body["choices"];
+      if (!Array.isArray(choices) || choices.length === 0) continue;
+      parts.take(choices, "delta");
+      finished += choicesFinished(body);
+      const fingerprint = body["system_fingerprint"];
+      const event = {
+        ...head,
+        choices,
+        ...(fingerprint !== undefined && { system_fingerprint: fingerprint }),
+      };
+      if (!isOpen && hasContent(body)) await open();
+      if (finished >= demand.choices) lastEvents.push(event);
+      else if (isOpen) {
+        const room = reply.send(event);
+        if (room) await room;
+      } else if (held.push(event) > MOST_EVENTS_HELD)
+        throw new UpstreamError("protocol", "the stream goes on without any content");
+    }
+    // The provider ended properly with nothing generated: the caller still gets that answer, for nothing.
+    if (!isOpen) await open();
+    return delivery(true);
+  } catch (error) {
+    if (!isOpen) throw error;
+    if (reply.signal.aborted) return delivery(false);
+    throw error instanceof UpstreamError ? new BrokenStream(error) : error;
+  }
+}

@@ -1,0 +1,31 @@
+import type { AccountBook } from "../model/account.ts";
+import type { Clock, Journal, Logger, Market, Metrics, Upstream } from "../ports.ts";
+import type { KeyRing } from "./authenticate.ts";
+import type { Demand } from "./demand.ts";
+
+/** Everything that serving a request needs. */
+export interface World {
+  readonly keys: KeyRing;
+  readonly accounts: AccountBook;
+  readonly market: Market;
+  readonly journal: Journal;
+  readonly upstream: Upstream;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** 0 up to 1. */
+  readonly random: () => number;
+  /** No new try begins later than this after the request. */
+  readonly deadlineMs: number;
+}
+
+/** A request on its way through the pipeline. */
+export interface Request {
+  /** `gen-...` */
+  readonly requestId: string;
+  readonly accountId: number;
+  readonly keyId: string;
+  readonly demand: Demand;
+  readonly app: { readonly feeBps: number; readonly maxAppFeePct: number };
+  readonly startedAtMs: number;
+}
