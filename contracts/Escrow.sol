@@ -148,9 +148,8 @@ contract Escrow is IEscrow, EIP712 {
     /// @inheritdoc IEscrow
     function sweep(Terms calldata terms) external returns (uint32 accountId, uint96 amount) {
         address from = depositAddress(terms);
-        uint256 found = IERC20(token).balanceOf(from);
-        require(found <= type(uint96).max, Escrow_AmountTooHigh(found, type(uint96).max));
-        amount = uint96(found);
+        // The token's whole supply fits.
+        amount = uint96(IERC20(token).balanceOf(from));
 
         // Effect
         accountId = _deposit(terms, from, amount);
