@@ -235,16 +235,36 @@ contract Escrow is IEscrow, EIP712 {
         uint256[] calldata groups
     ) external onlyLedger returns (uint256[] memory results) {
         uint256 length = groups.length;
-        results = new uint256[](length);
-        for (uint256 i = 0; i < length; ++i) {
-            uint256 group = groups[i];
-            uint32 accountId = uint32(group >> 224);
-            AccountWord stored = _accounts[accountId];
+        uint256 end;
+        // Walks bare words: the checks of the indices, and the copy that a plain `return` makes, would cost a tenth of a
+        // debit. `results` is laid out as it is returned: offset, length, words.
+        assembly ("memory-safe") {
+            results := mload(0x40)
+            mstore(results, 0x20)
+            mstore(add(results, 0x20), length)
+            end := add(results, shl(5, add(length, 2)))
+            mstore(0x40, end)
+        }
+        for (uint256 i = 0; i < length; ) {
+            uint256 group;
+            AccountWord stored;
+            assembly ("memory-safe") {
+                group := calldataload(add(groups.offset, shl(5, i)))
+                stored := sload(add(_accounts.slot, shr(224, group)))
+            }
             require(
                 stored.operatorId() == operatorId,
-                Escrow_ForeignAccount(accountId, stored.operatorId(), operatorId)
+                Escrow_ForeignAccount(uint32(group >> 224), stored.operatorId(), operatorId)
             );
-            (_accounts[accountId], results[i]) = stored.debit(group);
+            (AccountWord debited, uint256 result) = stored.debit(group);
+            assembly ("memory-safe") {
+                sstore(add(_accounts.slot, shr(224, group)), debited)
+                mstore(add(results, shl(5, add(i, 2))), result)
+                i := add(i, 1)
+            }
+        }
+        assembly ("memory-safe") {
+            return(results, sub(end, results))
         }
     }
 
