@@ -12,7 +12,7 @@ import {
   type Result,
 } from "./fixtures/account.ts";
 import { loadFixture } from "./fixtures/chain.ts";
-import { deployEconomy, ledgerOf } from "./fixtures/economy.ts";
+import { deployEconomy, ledgerSignerOf } from "./fixtures/economy.ts";
 import { randomOf } from "./fixtures/random.ts";
 
 const SEED = Number(process.env["TEST_SEED"] ?? Date.now() % 2 ** 32);
@@ -49,7 +49,7 @@ function debitOf(account: AccountFields, group: Group): { account: AccountFields
 
 async function debitFixture() {
   const economy = await loadFixture(deployEconomy);
-  const escrow = economy.escrow.connect(await ledgerOf(economy));
+  const escrow = economy.escrow.connect(await ledgerSignerOf(economy));
 
   /** Puts accounts 1, 2, .. in place, debits the groups, and returns the results. */
   const debit = async (accounts: readonly AccountFields[], groups: readonly Group[]): Promise<Result[]> => {

@@ -42,7 +42,7 @@ async function depositFixture() {
 describe("Escrow: deposits", () => {
   describe("constructor", () => {
     it("fixes what it is wired to", async () => {
-      const { escrow, token, registry, ledgerAddress } = await loadFixture(deployEconomy);
+      const { escrow, token, registry, ledger } = await loadFixture(deployEconomy);
       expect([
         await escrow.token(),
         await escrow.registry(),
@@ -52,7 +52,7 @@ describe("Escrow: deposits", () => {
       ]).to.deep.equal([
         await token.getAddress(),
         await registry.getAddress(),
-        ledgerAddress,
+        await ledger.getAddress(),
         BigInt(WINDOWS.challenge),
         BigInt(WINDOWS.exitNotice),
       ]);
@@ -223,23 +223,16 @@ describe("Escrow: deposits", () => {
       }
     });
 
+    const receive =
+      "receiveWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)" as const;
+
     it("cannot be taken from the mempool into the token", async () => {
       const { escrow, token, terms, now, stranger, authorize, depositWithAuthorization } =
         await depositFixture();
       const signature = await authorize(terms);
       const grant = await escrow.grantHash(terms, SALT);
       await expect(
-        token
-          .connect(stranger)
-          ["receiveWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)"](
-            terms.owner,
-            escrow,
-            AMOUNT,
-            0,
-            now + 1_000,
-            grant,
-            signature,
-          ),
+        token.connect(stranger)[receive](terms.owner, escrow, AMOUNT, 0, now + 1_000, grant, signature),
       ).to.be.revertedWithCustomError(token, "AI1NET_CallerNotPayee");
       await depositWithAuthorization(terms, signature);
     });

@@ -2,24 +2,24 @@ import { expect } from "chai";
 
 import { EARNER, packCredit, packGroup, termsOf } from "./fixtures/account.ts";
 import { loadFixture, time, tokens } from "./fixtures/chain.ts";
-import { deployEconomy, ledgerOf, WINDOWS } from "./fixtures/economy.ts";
+import { deployEconomy, ledgerSignerOf, WINDOWS } from "./fixtures/economy.ts";
 
 const BUCKET = WINDOWS.challenge;
 const U96 = 2n ** 96n - 1n;
 
 async function earningsFixture() {
   const economy = await loadFixture(deployEconomy);
-  const { escrow, payer, registry } = economy;
-  const ledger = await ledgerOf(economy);
+  const { escrow, payer } = economy;
+  const ledgerSigner = await ledgerSignerOf(economy);
   await escrow.connect(payer).deposit(termsOf(economy), tokens(1_000));
   // From here on time starts at the first second of a bucket.
   const bucket = Math.floor((await time.latest()) / BUCKET) + 1;
   await time.increaseTo(bucket * BUCKET);
 
   const credit = async (amount: bigint, earner: bigint = EARNER.provider, id = 1n) =>
-    escrow.connect(ledger).credit(1, 0, [packCredit(earner, id, amount)], 0);
+    escrow.connect(ledgerSigner).credit(1, 0, [packCredit(earner, id, amount)], 0);
   const toBucket = async (index: number) => time.increaseTo((bucket + index) * BUCKET);
-  return { ...economy, registry, ledger, bucket, credit, toBucket };
+  return { ...economy, asLedger: escrow.connect(ledgerSigner), bucket, credit, toBucket };
 }
 
 describe("Escrow: earnings", () => {
@@ -32,15 +32,15 @@ describe("Escrow: earnings", () => {
     });
 
     it("credits every kind of earner, and the pool of the operator's epoch", async () => {
-      const { escrow, ledger } = await earningsFixture();
+      const { escrow, asLedger } = await earningsFixture();
       const credits = [
         packCredit(EARNER.provider, 1n, 10n),
         packCredit(EARNER.app, 1n, 20n),
         packCredit(EARNER.operator, 1n, 30n),
         packCredit(EARNER.provider, 1n, 5n),
       ];
-      await escrow.connect(ledger).credit(1, 77, credits, 40);
-      await escrow.connect(ledger).credit(1, 77, [], 2);
+      await asLedger.credit(1, 77, credits, 40);
+      await asLedger.credit(1, 77, [], 2);
       expect(await escrow.pending(EARNER.provider, 1)).to.equal(15n);
       expect(await escrow.pending(EARNER.app, 1)).to.equal(20n);
       expect(await escrow.pending(EARNER.operator, 1)).to.equal(30n);
@@ -50,9 +50,9 @@ describe("Escrow: earnings", () => {
     });
 
     it("refuses more in a bucket than its field holds", async () => {
-      const { escrow, ledger } = await earningsFixture();
+      const { escrow, asLedger } = await earningsFixture();
       const credits = [packCredit(EARNER.provider, 1n, U96), packCredit(EARNER.provider, 1n, 1n)];
-      await expect(escrow.connect(ledger).credit(1, 0, credits, 0))
+      await expect(asLedger.credit(1, 0, credits, 0))
         .to.be.revertedWithCustomError(escrow, "Escrow_AmountTooHigh")
         .withArgs(U96 + 1n, U96);
     });
@@ -184,13 +184,11 @@ describe("Escrow: earnings", () => {
 
   describe("owed", () => {
     it("never exceeds what the Escrow holds (I-01)", async () => {
-      const { escrow, token, payer, ledger, toBucket } = await earningsFixture();
+      const { escrow, token, payer, asLedger, toBucket } = await earningsFixture();
       const check = async () => expect(await escrow.owed()).to.equal(await token.balanceOf(escrow));
       await check();
-      await escrow
-        .connect(ledger)
-        .debit(1, [packGroup({ accountId: 1n, rows: 3n, appFeeBps: 0n, amount: tokens(600) })]);
-      await escrow.connect(ledger).credit(1, 0, [packCredit(EARNER.provider, 1n, tokens(550))], tokens(50));
+      await asLedger.debit(1, [packGroup({ accountId: 1n, rows: 3n, appFeeBps: 0n, amount: tokens(600) })]);
+      await asLedger.credit(1, 0, [packCredit(EARNER.provider, 1n, tokens(550))], tokens(50));
       await check();
       await escrow.connect(payer).requestExit(1, tokens(400));
       await toBucket(5);

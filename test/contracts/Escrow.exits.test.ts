@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import { packGroup, termsOf } from "./fixtures/account.ts";
 import { ethers, loadFixture, time, tokens } from "./fixtures/chain.ts";
-import { deployEconomy, ledgerOf, WINDOWS } from "./fixtures/economy.ts";
+import { deployEconomy, ledgerSignerOf, WINDOWS } from "./fixtures/economy.ts";
 
 const BALANCE = tokens(100);
 const NOTICE = WINDOWS.exitNotice;
@@ -11,9 +11,9 @@ async function exitFixture() {
   const economy = await loadFixture(deployEconomy);
   const { escrow, payer } = economy;
   await escrow.connect(payer).deposit(termsOf(economy), BALANCE);
-  const ledger = await ledgerOf(economy);
+  const asLedger = escrow.connect(await ledgerSignerOf(economy));
   const spend = async (amount: bigint) =>
-    escrow.connect(ledger).debit(1, [packGroup({ accountId: 1n, rows: 1n, appFeeBps: 0n, amount })]);
+    asLedger.debit(1, [packGroup({ accountId: 1n, rows: 1n, appFeeBps: 0n, amount })]);
   return { ...economy, asOwner: escrow.connect(payer), spend };
 }
 
