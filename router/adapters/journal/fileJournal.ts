@@ -53,6 +53,10 @@ export interface FileJournal extends Journal, SequenceCounters {
   position(): number;
   /** Durable records from `position` on, in order; those of one group commit together. */
   readFrom(position: number): AsyncGenerator<JournalEntry[]>;
+  /** Number of an account's next row; undefined for an account without rows in here. */
+  nextSeq(accountId: number): number | undefined;
+  /** Stores a record as it is, numbers and signatures included: for what another copy of the journal still had. */
+  adopt(record: JournalRecord): Promise<void>;
   /** Is told the records of every group commit, in order, before its commits resolve. At most one listener. */
   onDurable(listener: (entries: readonly JournalEntry[]) => void): void;
   /** Writes what is waiting and releases the directory. */
@@ -207,6 +211,16 @@ class OpenJournal implements FileJournal {
 
   position(): number {
     return this.#position;
+  }
+
+  nextSeq(accountId: number): number | undefined {
+    return this.#counters.get(accountId);
+  }
+
+  async adopt(record: JournalRecord): Promise<void> {
+    this.#check();
+    count(this.#counters, record);
+    await this.#write(record);
   }
 
   onDurable(listener: (entries: readonly JournalEntry[]) => void): void {

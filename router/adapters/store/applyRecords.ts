@@ -1,0 +1,122 @@
+import type { SignedReceipt } from "../../model/receipt.ts";
+import type { BuiltBatch, Fact, JournalRecord, RecordedOutcome } from "../../model/record.ts";
+import type { Sql } from "./sql.ts";
+
+/** Writes journal records into the tables, in order. Writing one twice changes nothing. */
+export async function applyRecords(sql: Sql, records: readonly JournalRecord[]): Promise<void> {
+  const outcomes = records.flatMap((record) => (record.kind === "outcome" ? [record.outcome] : []));
+  if (outcomes.length > 0) await applyOutcomes(sql, outcomes);
+  for (const record of records) {
+    if (record.kind !== "outcome") await applyFact(sql, record);
+  }
+}
+
+/** Receipts come in order of each account's sequence. */
+async function applyOutcomes(sql: Sql, outcomes: readonly RecordedOutcome[]): Promise<void> {
+  const rows = outcomes.flatMap((outcome) => outcome.receipts.map((signed) => ({ outcome, ...signed })));
+  const column = <T>(of: (row: SignedReceipt & { outcome: RecordedOutcome }) => T): T[] => rows.map(of);
+  await sql.rows(
+    `INSERT INTO receipts
+     SELECT a, s, o, p, i, u, t, m, decode(q, 'hex'), decode(r, 'hex'), v, decode(g, 'hex'), d, k, n, c
+     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::integer[], $7::smallint[],
+       $8::numeric[], $9::text[], $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[],
+       $16::bigint[]) AS new (a, s, o, p, i, u, t, m, q, r, v, g, d, k, n, c)
+     ON CONFLICT DO NOTHING`,
+    [
+      column(({ receipt }) => receipt.accountId),
+      column(({ receipt }) => receipt.seq),
+      column(({ receipt }) => receipt.offerId),
+      column(({ receipt }) => receipt.appId),
+      column(({ receipt }) => receipt.inputUnits),
+      column(({ receipt }) => receipt.outputUnits),
+      column(({ receipt }) => receipt.timing),
+      column(({ receipt }) => receipt.amountWei.toString()),
+      column(({ receipt }) => receipt.requestHash.slice(2)),
+      column(({ receipt }) => receipt.responseHash.slice(2)),
+      column(({ receipt }) => receipt.servedAtSec),
+      column(({ signature }) => signature.slice(2)),
+      column(({ outcome }) => outcome.requestId),
+      column(({ outcome }) => outcome.keyId),
+      column(({ outcome }) => outcome.model),
+      column(({ outcome }) => outcome.recordedAtMs),
+    ],
+  );
+  const spans = new Map<number, { first: number; next: number }>();
+  for (const { receipt } of rows) {
+    const first = spans.get(receipt.accountId)?.first ?? receipt.seq;
+    spans.set(receipt.accountId, { first, next: receipt.seq + 1 });
+  }
+  await sql.rows(
+    `INSERT INTO accounts SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
+     ON CONFLICT (account_id) DO UPDATE SET next_seq = greatest(accounts.next_seq, excluded.next_seq)`,
+    [
+      [...spans.keys()],
+      [...spans.values()].map(({ first }) => first),
+      [...spans.values()].map(({ next }) => next),
+    ],
+  );
+}
+
+async function applyFact(sql: Sql, fact: Fact): Promise<void> {
+  switch (fact.kind) {
+    case "key": {
+      const { keyId, accountId, name, secretHash, createdAtMs } = fact.key;
+      await sql.rows("INSERT INTO api_keys VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING", [
+        keyId,
+        accountId,
+        name,
+        secretHash,
+        createdAtMs,
+      ]);
+      return;
+    }
+    case "keyRevoked":
+      await sql.rows("UPDATE api_keys SET revoked_at_ms = $2 WHERE key_id = $1 AND revoked_at_ms IS NULL", [
+        fact.keyId,
+        fact.atMs,
+      ]);
+      return;
+    case "endpoint": {
+      const { listingId, baseUrl, upstreamModel, apiKey, maxOutputUnits, contextUnits, issuedAtSec } =
+        fact.endpoint;
+      await sql.rows(
+        `INSERT INTO endpoints VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (listing_id) DO UPDATE SET base_url = $2, upstream_model = $3, api_key = $4,
+           max_output_units = $5, context_units = $6, issued_at = $7
+         WHERE endpoints.issued_at < $7`,
+        [listingId, baseUrl, upstreamModel, apiKey ?? null, maxOutputUnits, contextUnits, issuedAtSec],
+      );
+      return;
+    }
+    case "batch":
+      await applyBatch(sql, fact.batch);
+      return;
+    case "batchDropped":
+      await sql.rows("DELETE FROM batches WHERE batch_no = $1 AND commitment = $2", [
+        fact.batchNo,
+        fact.commitment,
+      ]);
+      return;
+  }
+}
+
+async function applyBatch(sql: Sql, batch: BuiltBatch): Promise<void> {
+  await sql.rows(
+    `INSERT INTO batches (batch_no, bytes, commitment, built_at_ms) VALUES ($1, decode($2, 'hex'), $3, $4)
+     ON CONFLICT DO NOTHING`,
+    [batch.batchNo, batch.bytes.slice(2), batch.commitment, batch.builtAtMs],
+  );
+  await sql.rows(
+    `INSERT INTO batch_slices
+     SELECT $1, position - 1, account_id, start_seq, count
+     FROM unnest($2::bigint[], $3::bigint[], $4::integer[]) WITH ORDINALITY
+       AS new (account_id, start_seq, count, position)
+     ON CONFLICT DO NOTHING`,
+    [
+      batch.batchNo,
+      batch.slices.map((slice) => slice.accountId),
+      batch.slices.map((slice) => slice.startSeq),
+      batch.slices.map((slice) => slice.count),
+    ],
+  );
+}
