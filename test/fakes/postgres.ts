@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -22,6 +22,8 @@ async function freePort(): Promise<number> {
 /** A real PostgreSQL server in a temporary directory. */
 export async function startPostgres(): Promise<TestPostgres> {
   const directory = mkdtempSync(path.join(os.tmpdir(), "ai1net-postgres-"));
+  // As root the server runs as a user of its own, which has to get in.
+  chmodSync(directory, 0o755);
   const port = await freePort();
   const server = new EmbeddedPostgres({
     databaseDir: path.join(directory, "data"),

@@ -42,8 +42,7 @@ const RETRY_MIN_MS = 50;
 const RETRY_MAX_MS = 1_000;
 
 type Work =
-  | { readonly kind: "outcome"; readonly outcome: Outcome }
-  | { readonly kind: "fact"; readonly fact: Fact };
+  { readonly kind: "outcome"; readonly outcome: Outcome } | { readonly kind: "fact"; readonly fact: Fact };
 
 interface Waiting {
   readonly work: Work;
@@ -140,7 +139,8 @@ class OpenJournal implements PostgresJournal {
   }
 
   #write(work: Work): Promise<readonly SignedReceipt[]> {
-    const failure = this.failure() ?? (this.#closed ? new JournalFailure("the journal is closed") : undefined);
+    const failure =
+      this.failure() ?? (this.#closed ? new JournalFailure("the journal is closed") : undefined);
     if (failure) return Promise.reject(failure);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ work, resolve, reject });
@@ -203,7 +203,8 @@ class OpenJournal implements PostgresJournal {
       return recorded.receipts;
     });
     await applyRecords(sql, records);
-    for (const [accountId, seq] of counters) this.#seen.set(accountId, Math.max(seq, this.#seen.get(accountId) ?? 0));
+    for (const [accountId, seq] of counters)
+      this.#seen.set(accountId, Math.max(seq, this.#seen.get(accountId) ?? 0));
     return results;
   }
 

@@ -237,7 +237,10 @@ for (const { name, open } of DRIVERS) {
       await durable.journal.openAccount(1, 1);
       assert.equal(durable.journal.failure(), undefined);
       await durable.journal.openAccount(1, 2);
-      assert.match(durable.journal.failure()?.message ?? "", /unverified tail: account 1 is at .* 2 elsewhere, at 1/);
+      assert.match(
+        durable.journal.failure()?.message ?? "",
+        /unverified tail: account 1 is at .* 2 elsewhere, at 1/,
+      );
       await assert.rejects(durable.journal.commit(sampleOutcome()), JournalFailure);
       await durable.close();
     });
@@ -274,7 +277,8 @@ describe("store as a projection of the journal", () => {
     const directory = temporaryDirectory(t);
     const durable = await openFiles(directory);
     await durable.journal.openAccount(1, 0);
-    for (let i = 0; i < 3; i++) await durable.journal.commit(sampleOutcome(1, [FAILED_ATTEMPT, sampleAttempt()]));
+    for (let i = 0; i < 3; i++)
+      await durable.journal.commit(sampleOutcome(1, [FAILED_ATTEMPT, sampleAttempt()]));
     const before = await durable.store.receiptsFrom(1, 0, 10);
     await durable.close();
     const journalDirectory = path.join(directory, "journal");
