@@ -113,6 +113,12 @@ export class Catalog implements Market {
     return this.#snapshot.offers.filter((offer) => offer.providerId === providerId);
   }
 
+  endpointsOfProvider(providerId: number): readonly Endpoint[] {
+    return [...this.#endpoints.values()].filter(
+      ({ listingId }) => this.#listings.get(listingId)?.providerId === providerId,
+    );
+  }
+
   /** The offers of a model that can be bought at `nowSec`. */
   billableOffers(modelId: number, nowSec: number): readonly Candidate[] {
     return this.candidates(modelId).filter(

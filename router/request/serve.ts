@@ -53,7 +53,7 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
 
   // How big is it, and who could do it?
   const model = market.model(demand.model);
-  if (!model) throw notFound(`there is no model ${demand.model}`, { code: "model_not_found" });
+  if (!model) throw notFound(`there is no model ${demand.model}`, { reason: "model_not_found" });
   const candidates = market.candidates(model.modelId);
   const size = await sizePrompt(demand, candidates);
   const outputUnits = demand.outputUnits && demand.outputUnits * demand.choices;

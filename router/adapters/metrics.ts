@@ -1,0 +1,71 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { AccountBook } from "../model/account.ts";
+import type { Metrics } from "../ports.ts";
+
+const WEI_PER_TOKEN = 1e18;
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+/** The router's figures in a registry: numbers and names of routes and faults, nothing of what anybody said. */
+export function createMetrics(registry: Registry, accounts: AccountBook): Metrics {
+  const registers = [registry];
+  const requests = new Counter({
+    name: "ai1net_requests_total",
+    help: "Requests by route and status",
+    labelNames: ["route", "status"],
+    registers,
+  });
+  const requestSeconds = new Histogram({
+    name: "ai1net_request_seconds",
+    help: "Whole duration of requests",
+    labelNames: ["route"],
+    buckets: SECONDS,
+    registers,
+  });
+  const stageSeconds = new Histogram({
+    name: "ai1net_stage_seconds",
+    help: "Duration of a request's stages; commit is the journal's",
+    labelNames: ["stage"],
+    buckets: SECONDS,
+    registers,
+  });
+  const attempts = new Counter({
+    name: "ai1net_attempts_total",
+    help: "Tries at providers by how they ended",
+    labelNames: ["result"],
+    registers,
+  });
+  const overreported = new Counter({
+    name: "ai1net_overreported_units_total",
+    help: "Units that providers reported beyond what was held; not billed",
+    labelNames: ["listing"],
+    registers,
+  });
+  const tokens = (name: string, help: string, weiOf: (accountId: number) => bigint): Gauge =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        const wei = accounts.accountIds().reduce((sum, accountId) => sum + weiOf(accountId), 0n);
+        this.set(Number(wei) / WEI_PER_TOKEN);
+      },
+    });
+  tokens("ai1net_held_tokens", "Held by requests in flight", (id) => accounts.heldWei(id));
+  tokens("ai1net_unsettled_tokens", "Served and not settled yet", (id) => accounts.unsettledWei(id));
+
+  return {
+    request(route, status, seconds) {
+      requests.inc({ route, status });
+      requestSeconds.observe({ route }, seconds);
+    },
+    stage(stage, seconds) {
+      stageSeconds.observe({ stage }, seconds);
+    },
+    attempt(result) {
+      attempts.inc({ result });
+    },
+    overreported(listingId, units) {
+      overreported.inc({ listing: listingId }, units);
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import type { Registry } from "prom-client";
+import type { Catalog } from "../market/catalog.ts";
+import type { Chain, ProveRow, RefuseEndpoint, Store, VerifyEndpoint } from "../ports.ts";
+import type { World } from "../request/world.ts";
+import type { Gate } from "./gate.ts";
+
+/** Everything that the app is built of. */
+export interface AppDeps {
+  /** What serving needs; its `market` is `catalog`. */
+  readonly world: World;
+  readonly catalog: Catalog;
+  readonly store: Store;
+  readonly chain: Pick<Chain, "account">;
+  readonly operatorId: number;
+  readonly adminToken: string;
+  readonly proveRow: ProveRow;
+  readonly verifyEndpoint: VerifyEndpoint;
+  readonly refuseEndpoint: RefuseEndpoint;
+  /** Reads the market from the chain into the catalog. Should do so once for many who ask at the same time. */
+  readonly refreshMarket: () => Promise<void>;
+  readonly registry: Registry;
+  readonly gate: Gate;
+  /** Why the router can't serve, apart from journal and gate; empty when it can. */
+  readonly problems: () => readonly string[];
+}

@@ -1,0 +1,26 @@
+import type { IncomingMessage } from "node:http";
+import type { Demand } from "../../request/demand.ts";
+import { serve } from "../../request/serve.ts";
+import type { AppDeps } from "../deps.ts";
+import { refusalOf } from "../errors.ts";
+import { HttpReply } from "../httpReply.ts";
+import { readChat, readEmbeddings } from "../readDemand.ts";
+import type { Route } from "../route.ts";
+
+export function inferenceRoutes({ world }: AppDeps): Route[] {
+  const route = (path: string, read: (req: IncomingMessage) => Promise<Demand>): Route => ({
+    method: "post",
+    path,
+    async handle({ req, res, requestId }) {
+      const reply = new HttpReply(res);
+      const { authorization } = req.headers;
+      try {
+        await serve(world, { requestId: `gen-${requestId}`, authorization, read: () => read(req) }, reply);
+      } catch (error) {
+        if (!reply.isOpen) throw error;
+        reply.fail(refusalOf(error, world.logger, requestId));
+      }
+    },
+  });
+  return [route("/v1/chat/completions", readChat), route("/v1/embeddings", readEmbeddings)];
+}

@@ -1,0 +1,114 @@
+import type { Candidate } from "../../model/candidate.ts";
+import type { Model } from "../../model/market.ts";
+import { formatTokens } from "../../model/money.ts";
+import type { Offer } from "../../model/offer.ts";
+import { notFound } from "../../request/refusal.ts";
+import type { AppDeps } from "../deps.ts";
+import { sendJson } from "../errors.ts";
+import type { Exchange, Route } from "../route.ts";
+
+/** Prices in $AI1NET per unit (`request`: per request), as exact decimals. */
+function pricing(offer: Offer) {
+  return {
+    prompt: formatTokens(offer.inputPrice),
+    completion: formatTokens(offer.outputPrice),
+    request: formatTokens(offer.requestPrice),
+    input_cache_read: formatTokens((offer.inputPrice * BigInt(offer.cachedBps)) / 10_000n),
+  };
+}
+
+const cheapestFirst = (a: Candidate, b: Candidate): number => {
+  const difference = a.offer.inputPrice + a.offer.outputPrice - (b.offer.inputPrice + b.offer.outputPrice);
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+};
+
+const most = (candidates: readonly Candidate[], units: (candidate: Candidate) => number): number =>
+  candidates.reduce((max, candidate) => Math.max(max, units(candidate)), 0);
+
+const round = (value: number | undefined, digits = 0): number | null =>
+  value === undefined ? null : Number(value.toFixed(digits));
+
+function modelJson(model: Model, offers: readonly Candidate[]) {
+  const [cheapest] = offers.toSorted(cheapestFirst);
+  return {
+    id: model.name,
+    object: "model",
+    created: offers.reduce(
+      (first, { offer }) => Math.min(first, offer.createdAtSec),
+      cheapest?.offer.createdAtSec ?? 0,
+    ),
+    owned_by: model.name.includes("/") ? model.name.slice(0, model.name.indexOf("/")) : "ai1net",
+    unit: model.unit,
+    /** Of the cheapest offer. */
+    pricing: cheapest ? pricing(cheapest.offer) : null,
+    providers: new Set(offers.map(({ offer }) => offer.providerId)).size,
+    context_length: most(offers, ({ endpoint }) => endpoint.contextUnits),
+    max_completion_tokens: most(offers, ({ endpoint }) => endpoint.maxOutputUnits),
+  };
+}
+
+function endpointJson({ offer, endpoint, health }: Candidate) {
+  const { msPerOutputUnit } = health;
+  return {
+    tag: String(offer.providerId),
+    provider_id: offer.providerId,
+    listing_id: offer.listingId,
+    offer_id: offer.offerId,
+    pricing: pricing(offer),
+    context_length: endpoint.contextUnits,
+    max_completion_tokens: endpoint.maxOutputUnits,
+    status: health.state,
+    success_rate: round(health.successRate, 4),
+    latency_ms: round(health.firstContentMs),
+    throughput: msPerOutputUnit === undefined ? null : round(1000 / Math.max(msPerOutputUnit, 0.001), 2),
+    requests: health.tries,
+    in_flight: health.inFlight,
+    retires_at: offer.retiresAtSec < 2 ** 40 - 1 ? offer.retiresAtSec : null,
+  };
+}
+
+/** A model's name has slashes, which come as such or escaped. */
+function nameOf({ req }: Exchange): string {
+  const { name } = req.params;
+  return Array.isArray(name) ? name.join("/") : (name ?? "");
+}
+
+export function modelRoutes({ catalog, world }: AppDeps): Route[] {
+  const offersOf = (model: Model): readonly Candidate[] =>
+    catalog.billableOffers(model.modelId, Math.floor(world.clock.nowMs() / 1000));
+  const find = (name: string): Model => {
+    const model = catalog.model(name);
+    if (!model) throw notFound(`there is no model ${name}`, { reason: "model_not_found" });
+    return model;
+  };
+  return [
+    {
+      method: "get",
+      path: "/v1/models",
+      handle({ res }) {
+        const served = catalog.models().map((model) => ({ model, offers: offersOf(model) }));
+        const data = served
+          .filter(({ offers }) => offers.length > 0)
+          .map(({ model, offers }) => modelJson(model, offers));
+        sendJson(res, 200, { object: "list", data });
+      },
+    },
+    {
+      method: "get",
+      path: "/v1/models/*name/endpoints",
+      handle(exchange) {
+        const model = find(nameOf(exchange));
+        const endpoints = offersOf(model).toSorted(cheapestFirst).map(endpointJson);
+        sendJson(exchange.res, 200, { data: { id: model.name, unit: model.unit, endpoints } });
+      },
+    },
+    {
+      method: "get",
+      path: "/v1/models/*name",
+      handle(exchange) {
+        const model = find(nameOf(exchange));
+        sendJson(exchange.res, 200, modelJson(model, offersOf(model)));
+      },
+    },
+  ];
+}

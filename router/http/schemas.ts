@@ -1,0 +1,160 @@
+/** What request bodies must look like, as far as anything here depends on them. All else goes to the provider as it is. */
+import { z } from "zod";
+import { isObject } from "../model/chat.ts";
+import { MAX_UNITS } from "../model/offer.ts";
+import { parseTokens } from "../model/money.ts";
+import { invalidRequest } from "../request/refusal.ts";
+
+const model = z.string().min(1).max(200);
+const stream = z.boolean().nullish();
+
+/** A decimal number of tokens per million units, as wei per unit, rounded down. */
+const perMillion = z
+  .union([z.string(), z.number()])
+  .transform((price, context) => {
+    try {
+      return parseTokens(String(price)) / 1_000_000n;
+    } catch {
+      context.addIssue({ code: "custom", message: 'must be a decimal number of tokens, for instance "0.5"' });
+      return z.NEVER;
+    }
+  })
+  .optional();
+const perRequest = z
+  .union([z.string(), z.number()])
+  .transform((price, context) => {
+    try {
+      return parseTokens(String(price));
+    } catch {
+      context.addIssue({ code: "custom", message: 'must be a decimal number of tokens, for instance "0.5"' });
+      return z.NEVER;
+    }
+  })
+  .optional();
+
+const providers = z.array(z.string().max(64)).max(64);
+
+/** OpenRouter's table; what has no meaning here (yet) is accepted for the sake of existing clients. */
+export const ProviderField = z.strictObject({
+  order: providers.optional(),
+  only: providers.optional(),
+  ignore: providers.optional(),
+  allow_fallbacks: z.boolean().optional(),
+  max_price: z
+    .strictObject({
+      prompt: perMillion,
+      completion: perMillion,
+      request: perRequest,
+      image: z.unknown(),
+      audio: z.unknown(),
+    })
+    .partial()
+    .optional(),
+  require_parameters: z.boolean().optional(),
+  // Promises that no provider here can be held to: asked for, they must not be dropped in silence.
+  data_collection: z.literal("allow", { error: "no provider promises that" }).optional(),
+  zdr: z.literal(false, { error: "no provider promises that" }).optional(),
+  enforce_distillable_text: z.literal(false, { error: "no provider promises that" }).optional(),
+  quantizations: z.array(z.string()).optional(),
+  sort: z.unknown(),
+  preferred_min_throughput: z.unknown(),
+  preferred_max_latency: z.unknown(),
+});
+
+const units = z.int().min(1).max(MAX_UNITS).nullish();
+const array = (most: number) =>
+  z
+    .custom<unknown[]>(
+      (value) => Array.isArray(value) && value.length > 0,
+      "must be an array with something in it",
+    )
+    .refine((value) => value.length <= most, `must have at most ${most} items`);
+
+export const ChatFields = z.object({
+  model,
+  stream,
+  messages: array(4_096),
+  tools: z.custom<unknown[]>(Array.isArray, "must be an array").nullish(),
+  n: z.int().min(1).max(16).nullish(),
+  max_tokens: units,
+  max_completion_tokens: units,
+  provider: ProviderField.nullish(),
+  models: z.undefined({ error: "is not supported; name one `model`" }),
+});
+
+export const EmbeddingsFields = z.object({
+  model,
+  input: z.union([z.string().min(1), array(2_048)], {
+    error: "must be a text, or an array of texts or tokens",
+  }),
+  provider: ProviderField.nullish(),
+});
+
+export const KeyFields = z.strictObject({
+  accountId: z
+    .int()
+    .min(1)
+    .max(2 ** 32 - 1),
+  name: z.string().min(1).max(100),
+});
+
+const u24 = z.int().min(1).max(MAX_UNITS);
+
+export const EndpointFields = z.strictObject({
+  listing_id: z
+    .int()
+    .min(1)
+    .max(2 ** 32 - 1),
+  base_url: z.url({ protocol: /^https?$/, error: "must be an http(s) URL" }).max(2_048),
+  upstream_model: z.string().min(1).max(200),
+  api_key: z
+    .string()
+    .min(1)
+    .max(1_024)
+    .regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")
+    .optional(),
+  max_output_units: u24.default(4_096),
+  context_units: u24.default(32_768),
+  issued_at: z
+    .int()
+    .min(0)
+    .max(2 ** 40 - 1),
+  signature: z.templateLiteral(["0x", z.string().regex(/^(?:[0-9a-fA-F]{2}){1,4096}$/)]),
+});
+
+const pathOf = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>(
+    (text, part) =>
+      typeof part === "number" ? `${text}[${part}]` : text === "" ? String(part) : `${text}.${String(part)}`,
+    "",
+  );
+
+/** Parses, or says which field is wrong. @throws {Refusal} 400 */
+export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const unknownField = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+  const path = pathOf([...(issue?.path ?? []), ...(unknownField === undefined ? [] : [unknownField])]);
+  const problem = unknownField === undefined ? (issue?.message ?? "is not valid") : "is not a known field";
+  throw invalidRequest(path === "" ? problem : `${path}: ${problem}`, path === "" ? undefined : path);
+}
+
+/** Checks the messages of a chat; true if all of their content is text. @throws {Refusal} 400 */
+export function checkMessages(messages: readonly unknown[]): boolean {
+  let isTextOnly = true;
+  messages.forEach((message, i) => {
+    const field = `messages[${i}]`;
+    if (!isObject(message)) throw invalidRequest(`${field}: must be an object`, field);
+    if (typeof message["role"] !== "string")
+      throw invalidRequest(`${field}.role: must be a string`, `${field}.role`);
+    const { content } = message;
+    if (content === null || content === undefined || typeof content === "string") return;
+    if (!Array.isArray(content))
+      throw invalidRequest(`${field}.content: must be a string or an array of parts`, `${field}.content`);
+    isTextOnly &&= content.every(
+      (part) => isObject(part) && (part["type"] === "text" || part["type"] === "refusal"),
+    );
+  });
+  return isTextOnly;
+}
