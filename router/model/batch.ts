@@ -48,6 +48,15 @@ export class BatchFormatError extends Error {
   override readonly name = "BatchFormatError";
 }
 
+/** Written and read batches keep the same bounds. */
+function checkRows(groups: readonly Group[]): void {
+  const rows = groups.reduce((sum, group) => sum + group.rows.length, 0);
+  if (rows > MAX_BATCH_ROWS) throw new BatchFormatError(`${rows} rows, at most ${MAX_BATCH_ROWS}`);
+  for (const group of groups)
+    if (group.rows.some((row) => row.timing === 0 && (row.inputUnits !== 0 || row.outputUnits !== 0)))
+      throw new BatchFormatError(`a failed row of account ${group.accountId} has units`);
+}
+
 const ascending = (ids: Iterable<number>): number[] => [...new Set(ids)].toSorted((a, b) => a - b);
 
 /**
@@ -62,6 +71,7 @@ export function encodeBatch(batch: Batch): EncodedBatch {
   if (offerIds.length > MAX_TABLE)
     throw new BatchFormatError(`${offerIds.length} offers, at most ${MAX_TABLE}`);
   if (appIds.length > MAX_TABLE) throw new BatchFormatError(`${appIds.length} apps, at most ${MAX_TABLE}`);
+  checkRows(batch.groups);
   const offerIndex = new Map(offerIds.map((id, index) => [id, index]));
   const appIndex = new Map(appIds.map((id, index) => [id, index]));
   const header = concatBytes(
@@ -139,17 +149,13 @@ export function decodeBatch(bytes: Uint8Array): Batch & EncodedBatch {
     const rows = Array.from({ length: count }, (): Row => {
       const offerId = offerIds[uint(1)];
       if (offerId === undefined) throw new BatchFormatError("an offer index is outside the table");
-      const row = { offerId, inputUnits: uint(3), outputUnits: uint(3), timing: uint(1) };
-      if (row.timing === 0 && (row.inputUnits !== 0 || row.outputUnits !== 0))
-        throw new BatchFormatError("a failed row has units");
-      return row;
+      return { offerId, inputUnits: uint(3), outputUnits: uint(3), timing: uint(1) };
     });
     groupBytes.push(bytes.subarray(start, at));
     return { accountId, appId, rows };
   });
   if (at !== bytes.length) throw new BatchFormatError(`${bytes.length - at} trailing bytes`);
-  const rows = groups.reduce((sum, group) => sum + group.rows.length, 0);
-  if (rows > MAX_BATCH_ROWS) throw new BatchFormatError(`${rows} rows, at most ${MAX_BATCH_ROWS}`);
+  checkRows(groups);
   return { batchNo, servedFromSec, servedToSec, groups, bytes, header, groupBytes };
 }
 
