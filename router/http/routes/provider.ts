@@ -1,6 +1,5 @@
 import type { Hex } from "../../model/bytes.ts";
 import { EndpointRefused, registerEndpoint, type Registration } from "../../market/registerEndpoint.ts";
-import type { Catalog } from "../../market/catalog.ts";
 import type { Store, StoredReceipt } from "../../ports.ts";
 import { invalidRequest, journalDown, notFound, Refusal } from "../../request/refusal.ts";
 import { carries } from "../admin.ts";

@@ -1,0 +1,255 @@
+import type { Readable } from "node:stream";
+import { Pool, type Dispatcher } from "undici";
+import { isObject } from "../../model/chat.ts";
+import type { Endpoint } from "../../model/record.ts";
+import { UpstreamError, type Upstream, type UpstreamAnswer, type UpstreamChunk } from "../../ports.ts";
+import { guardedLookup, refuseUrl, type EndpointPolicy } from "./endpointPolicy.ts";
+import { clientError, inBandError, statusError, usageOf } from "./faults.ts";
+import { DEFAULT_LIMITS, type UpstreamLimits } from "./limits.ts";
+import { readEvents } from "./readEvents.ts";
+
+const NO_USAGE = { inputUnits: undefined, outputUnits: undefined, cachedUnits: undefined };
+/** Of an error's body, more is not worth reading. */
+const MOST_ERROR_BYTES = 64 * 1024;
+
+type Answer = Dispatcher.ResponseData;
+
+/** Providers over HTTP: one bounded pool of connections per origin. */
+export class HttpUpstream implements Upstream {
+  readonly #policy: EndpointPolicy;
+  readonly #limits: UpstreamLimits;
+  /** The one used last comes last. */
+  readonly #pools = new Map<string, Pool>();
+
+  constructor(policy: EndpointPolicy, limits: Partial<UpstreamLimits> = {}) {
+    this.#policy = policy;
+    this.#limits = { ...DEFAULT_LIMITS, ...limits };
+  }
+
+  async complete(
+    endpoint: Endpoint,
+    path: string,
+    body: object,
+    signal: AbortSignal,
+  ): Promise<UpstreamAnswer> {
+    const deadline = new Deadline(signal, this.#limits.totalMs);
+    try {
+      const answer = await this.#post(endpoint, path, body, "application/json", deadline.signal);
+      const json = await this.#readObject(answer, endpoint);
+      const failure = inBandError(json, endpoint);
+      if (failure) throw failure;
+      return { body: json, usage: usageOf(json) ?? NO_USAGE };
+    } catch (error) {
+      throw deadline.explain(clientError(error, signal));
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  async stream(
+    endpoint: Endpoint,
+    path: string,
+    body: object,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<UpstreamChunk>> {
+    const deadline = new Deadline(signal, this.#limits.totalMs);
+    const startedAtMs = performance.now();
+    try {
+      const answer = await this.#post(endpoint, path, body, "text/event-stream", deadline.signal);
+      const type = String(answer.headers["content-type"] ?? "");
+      if (!/^text\/event-stream\b/i.test(type)) {
+        const json = await this.#readObject(answer, endpoint);
+        throw inBandError(json, endpoint) ?? new UpstreamError("protocol", "an answer that is no stream");
+      }
+      const choices = "n" in body && typeof body.n === "number" ? body.n : 1;
+      const events = readEvents(answer.body, endpoint, this.#limits, startedAtMs, choices);
+      return this.#chunks(answer, events, signal, deadline);
+    } catch (error) {
+      deadline.clear();
+      throw deadline.explain(clientError(error, signal));
+    }
+  }
+
+  async *#chunks(
+    answer: Answer,
+    events: AsyncIterable<Record<string, unknown>>,
+    signal: AbortSignal,
+    deadline: Deadline,
+  ): AsyncGenerator<UpstreamChunk> {
+    let isWhole = false;
+    try {
+      for await (const body of events) yield { body, usage: usageOf(body) };
+      isWhole = true;
+    } catch (error) {
+      throw deadline.explain(clientError(error, signal));
+    } finally {
+      deadline.clear();
+      if (isWhole) letEnd(answer);
+      else abandon(answer);
+    }
+  }
+
+  async probe(endpoint: Endpoint, signal: AbortSignal): Promise<void> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(this.#limits.headersMs)]);
+    try {
+      const answer = await this.#request(endpoint, "GET", "/models", undefined, "application/json", limit);
+      abandon(answer);
+      const { statusCode } = answer;
+      // A server need not list its models; that it is one, and takes the key, is enough.
+      const isFine = statusCode < 300 || statusCode === 404 || statusCode === 405 || statusCode === 429;
+      if (!isFine) throw statusError(statusCode, undefined, answer.headers, endpoint);
+    } catch (error) {
+      if (limit.aborted && !signal.aborted) throw new UpstreamError("timeout", "no answer in time");
+      throw clientError(error, signal);
+    }
+  }
+
+  /** Closes every connection. */
+  async close(): Promise<void> {
+    const pools = [...this.#pools.values()];
+    this.#pools.clear();
+    await Promise.all(pools.map(async (pool) => pool.destroy()));
+  }
+
+  async #post(
+    endpoint: Endpoint,
+    path: string,
+    body: object,
+    accept: string,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const answer = await this.#request(endpoint, "POST", path, JSON.stringify(body), accept, signal);
+    if (answer.statusCode === 200) return answer;
+    let reason: unknown;
+    try {
+      reason = JSON.parse(await readText(answer.body, MOST_ERROR_BYTES));
+    } catch {
+      // Whatever it says, the status says enough.
+    } finally {
+      abandon(answer);
+    }
+    throw statusError(answer.statusCode, reason, answer.headers, endpoint);
+  }
+
+  async #request(
+    endpoint: Endpoint,
+    method: "GET" | "POST",
+    path: string,
+    body: string | undefined,
+    accept: string,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const refusal = refuseUrl(endpoint.baseUrl, this.#policy);
+    if (refusal !== undefined) throw new UpstreamError("connect", `not contacted: ${refusal}`);
+    const url = new URL(endpoint.baseUrl);
+    const headers: Record<string, string> = { accept };
+    if (body !== undefined) headers["content-type"] = "application/json";
+    if (endpoint.apiKey !== undefined) headers["authorization"] = `Bearer ${endpoint.apiKey}`;
+    return this.#poolOf(url.origin).request({
+      method,
+      path: url.pathname.replace(/\/$/, "") + path,
+      headers,
+      signal,
+      body: body ?? null,
+      headersTimeout: this.#limits.headersMs,
+      // The reader of the body has limits of its own.
+      bodyTimeout: 0,
+    });
+  }
+
+  #poolOf(origin: string): Pool {
+    let pool = this.#pools.get(origin);
+    if (pool) this.#pools.delete(origin);
+    else {
+      pool = new Pool(origin, {
+        connections: this.#limits.connections,
+        connect: { timeout: this.#limits.connectMs, lookup: guardedLookup(this.#policy) },
+      });
+    }
+    this.#pools.set(origin, pool);
+    if (this.#pools.size > this.#limits.origins) {
+      const [oldest, idle] = this.#pools.entries().next().value ?? [];
+      if (oldest !== undefined) this.#pools.delete(oldest);
+      // Waits for what is under way there.
+      void idle?.close();
+    }
+    return pool;
+  }
+
+  async #readObject(answer: Answer, endpoint: Endpoint): Promise<Record<string, unknown>> {
+    let json: unknown;
+    try {
+      json = JSON.parse(await readText(answer.body, this.#limits.mostAnswerBytes));
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      throw new UpstreamError("protocol", "an answer that is no JSON", { cause: error });
+    } finally {
+      abandon(answer);
+    }
+    if (!isObject(json))
+      throw new UpstreamError("protocol", `an answer of ${endpoint.upstreamModel} that is no object`);
+    return json;
+  }
+}
+
+/** The limit on a whole request; also carries the caller's leaving. */
+class Deadline {
+  readonly #timeout = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #caller: AbortSignal;
+  readonly #leave = (): void => this.#timeout.abort();
+
+  constructor(caller: AbortSignal, totalMs: number) {
+    this.#caller = caller;
+    this.#timer = setTimeout(this.#leave, totalMs);
+    if (caller.aborted) this.#leave();
+    else caller.addEventListener("abort", this.#leave, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#timeout.signal;
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#caller.removeEventListener("abort", this.#leave);
+  }
+
+  /** An abort that was not the caller's was this limit. */
+  explain(error: UpstreamError): UpstreamError {
+    if (this.#caller.aborted) return new UpstreamError("aborted", "the caller left", { cause: error });
+    return this.#timeout.signal.aborted
+      ? new UpstreamError("timeout", "the whole request took too long", { cause: error })
+      : error;
+  }
+}
+
+/** Drops what is left of an answer; a connection with an unread rest is closed. */
+function abandon(answer: Answer): void {
+  // Nobody is left to care about the error of a body that is destroyed.
+  answer.body.on("error", () => undefined);
+  answer.body.destroy();
+}
+
+const END_MS = 250;
+
+/** Lets the last bytes of a finished stream arrive, so that its connection can be used again. */
+function letEnd(answer: Answer): void {
+  const { body } = answer;
+  if (body.readableEnded || body.destroyed) return;
+  const limit = setTimeout(() => abandon(answer), END_MS);
+  body.once("close", () => clearTimeout(limit));
+  body.on("error", () => undefined);
+  body.resume();
+}
+
+async function readText(body: Readable, mostBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > mostBytes) throw new UpstreamError("oversized", `an answer of more than ${mostBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}

@@ -1,0 +1,32 @@
+/** How long a provider may take, and how much it may send. Each is a limit of its own. */
+export interface UpstreamLimits {
+  readonly connectMs: number;
+  /** From the request to the status line. */
+  readonly headersMs: number;
+  /** From the request to the first content; comments and roles are none. */
+  readonly firstContentMs: number;
+  /** Between contents. */
+  readonly idleMs: number;
+  /** Between the last content and the end of the stream. */
+  readonly tailMs: number;
+  readonly totalMs: number;
+  readonly mostAnswerBytes: number;
+  readonly mostEventCharacters: number;
+  /** Connections to one origin. */
+  readonly connections: number;
+  /** Origins with open connections at a time. */
+  readonly origins: number;
+}
+
+export const DEFAULT_LIMITS: UpstreamLimits = {
+  connectMs: 3_000,
+  headersMs: 30_000,
+  firstContentMs: 60_000,
+  idleMs: 30_000,
+  tailMs: 3_000,
+  totalMs: 600_000,
+  mostAnswerBytes: 32 * 1024 * 1024,
+  mostEventCharacters: 1024 * 1024,
+  connections: 512,
+  origins: 256,
+};

@@ -1,0 +1,102 @@
+import type { Readable } from "node:stream";
+import { choicesFinished, hasContent, isObject } from "../../model/chat.ts";
+import type { Endpoint } from "../../model/record.ts";
+import { UpstreamError } from "../../ports.ts";
+import { inBandError } from "./faults.ts";
+import type { UpstreamLimits } from "./limits.ts";
+import { EventTooLong, SseParser } from "./sse.ts";
+
+const END = "[DONE]";
+
+function parseEvent(data: string): Record<string, unknown> {
+  let body: unknown;
+  try {
+    body = JSON.parse(data);
+  } catch (cause) {
+    throw new UpstreamError("protocol", "an event that is no JSON", { cause });
+  }
+  if (!isObject(body)) throw new UpstreamError("protocol", "an event that is no object");
+  return body;
+}
+
+/** Fails a read that comes too late. Only waiting for the provider counts, not waiting for the caller. */
+class Patience {
+  readonly #body: Readable;
+  #leftMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  isOver = false;
+
+  constructor(body: Readable, ms: number) {
+    this.#body = body;
+    this.#leftMs = ms;
+  }
+
+  /** Something came that counts. */
+  renew(ms: number): void {
+    this.#leftMs = ms;
+  }
+
+  async wait<T>(read: () => Promise<T>): Promise<T> {
+    const sinceMs = performance.now();
+    this.#timer = setTimeout(
+      () => {
+        this.isOver = true;
+        this.#body.destroy();
+      },
+      Math.max(0, this.#leftMs),
+    );
+    try {
+      return await read();
+    } finally {
+      clearTimeout(this.#timer);
+      this.#leftMs -= performance.now() - sinceMs;
+    }
+  }
+}
+
+/**
+ * The events of an OpenAI stream, as objects, until its proper end: `[DONE]`, or the end of the body after a finish
+ * reason for each of the `choices`. Heartbeats and empty chunks don't buy time.
+ * @throws {UpstreamError}
+ */
+export async function* readEvents(
+  body: Readable,
+  endpoint: Endpoint,
+  limits: UpstreamLimits,
+  startedAtMs: number,
+  choices: number,
+): AsyncGenerator<Record<string, unknown>> {
+  const parser = new SseParser(limits.mostEventCharacters);
+  const reader = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  const patience = new Patience(body, limits.firstContentMs - (performance.now() - startedAtMs));
+  let finished = 0;
+  let bytes = 0;
+  try {
+    for (;;) {
+      const { done, value } = await patience.wait(async () => reader.next());
+      if (done === true) break;
+      bytes += value.length;
+      if (bytes > limits.mostAnswerBytes)
+        throw new UpstreamError("oversized", `a stream of more than ${limits.mostAnswerBytes} bytes`);
+      for (const event of parser.push(value)) {
+        if (event.data === END) return;
+        const json = parseEvent(event.data);
+        const failure = inBandError(json, endpoint);
+        if (failure) throw failure;
+        if (event.name === "error") throw new UpstreamError("in_band", "an event named error");
+        const ends = choicesFinished(json);
+        finished += ends;
+        if (ends > 0 && finished >= choices) patience.renew(limits.tailMs);
+        else if (ends > 0 || hasContent(json)) patience.renew(limits.idleMs);
+        yield json;
+      }
+    }
+  } catch (error) {
+    if (error instanceof EventTooLong) throw new UpstreamError("oversized", error.message, { cause: error });
+    if (!patience.isOver) throw error;
+  }
+  // After the finish reasons nothing is missing but formalities.
+  if (finished >= choices) return;
+  if (patience.isOver) throw new UpstreamError("timeout", "no content in time");
+  throw new UpstreamError("protocol", "the stream ended before its answer did");
+}
