@@ -149,7 +149,7 @@ interface IRegistry {
 
     // ----------------------------------------------------------------- stakes
 
-    /// @notice Adds to an operator's bond; anyone may.
+    /// @notice Adds to an operator's bond; anyone may. Where nothing is bonded, at least the minimum.
     function addBond(uint24 operatorId, uint96 amount) external;
 
     /// @notice Asks `amount` of the bond back; it stays slashable until it leaves. One request at a time; while the
@@ -168,7 +168,8 @@ interface IRegistry {
     /// @notice As `withdrawBond`, for a provider's stake.
     function withdrawStake(uint32 providerId, address to) external returns (uint96 amount);
 
-    // The slashing entry point stands here: it takes from `bonded` and from `unbonding`.
+    // The slashing entry point stands here: it takes from `bonded` and from `unbonding`. A bond that it leaves at nothing
+    // stops the operator in `billing`; a rest below the minimum does not yet.
 
     // ----------------------------------------------------- models and listings
 

@@ -112,11 +112,14 @@ describe("Registry", () => {
       await time.increaseTo(askedAt + WINDOWS.unbonding);
       await registry.connect(operator).withdrawBond(1, operator);
       await expect(bill(createdAt, askedAt)).to.be.revertedWithCustomError(registry, "Registry_BondTooLow");
+      await expect(registry.connect(operator).addBond(1, MIN_OPERATOR_BOND - 1n))
+        .to.be.revertedWithCustomError(registry, "Registry_BondTooLow")
+        .withArgs(MIN_OPERATOR_BOND - 1n, MIN_OPERATOR_BOND);
       await registry.connect(operator).addBond(1, MIN_OPERATOR_BOND);
       await bill(createdAt, await time.latest());
     });
 
-    it("still ends with the bond after a small part was asked back", async () => {
+    it("goes on after a part of the bond was asked back", async () => {
       const { registry, operator, createdAt, bill } = await billingFixture();
       await registry.connect(operator).addBond(1, 100);
       await registry.connect(operator).requestUnbond(1, 100);
