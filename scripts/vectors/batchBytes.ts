@@ -32,6 +32,11 @@ export interface BatchParts {
 
 const ascending = (ids: readonly number[]): number[] => [...new Set(ids)].toSorted((a, b) => a - b);
 
+/** A row by ethers' packed encoding; the first number is the offer's index. */
+export function packRow(row: VectorRow): string {
+  return ethers.solidityPacked(["uint8", "uint24", "uint24", "uint8"], [...row]);
+}
+
 /** A group by ethers' packed encoding; indexes and the count are taken as they are. */
 export function packGroup(
   accountId: number,
@@ -41,7 +46,7 @@ export function packGroup(
 ): string {
   return ethers.concat([
     ethers.solidityPacked(["uint32", "uint8", "uint16"], [accountId, appIndex, count]),
-    ...rows.map((row) => ethers.solidityPacked(["uint8", "uint24", "uint24", "uint8"], [...row])),
+    ...rows.map(packRow),
   ]);
 }
 

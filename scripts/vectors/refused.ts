@@ -1,10 +1,12 @@
 import { ethers } from "ethers";
-import { packBatch, packGroup, partsOf, type BatchParts, type VectorBatch } from "./batchBytes.ts";
+import { packBatch, packGroup, packRow, partsOf, type BatchParts, type VectorBatch } from "./batchBytes.ts";
 import { WORLD } from "./world.ts";
 
 export interface Refused {
   readonly name: string;
   readonly bytes: string;
+  /** Bytes that follow, over and over: too many to be written out. */
+  readonly tail?: { readonly bytes: string; readonly times: number };
   /** The custom error that `Ledger.settle` reverts with. */
   readonly error: string;
   /** Its arguments, where they do not depend on the time of the block. */
@@ -13,6 +15,7 @@ export interface Refused {
   readonly wellFormed: boolean;
 }
 
+const MAX_ROWS = 16_384;
 const FROM = WORLD.servedFromSec;
 
 const BATCH: VectorBatch = {
@@ -121,13 +124,16 @@ export function refusedVectors(): Refused[] {
       "Ledger_FailedRowWithUnits",
       0,
     ),
-    malformed(
-      "more rows announced than a batch may have",
-      altered({ groups: [packGroup(1, 0, 16_385, [[0, 1, 1, 1]]), SECOND_GROUP] }),
-      "Ledger_TooManyRows",
-      16_385,
-      16_384,
-    ),
+    {
+      ...malformed(
+        "more rows than a batch may have",
+        altered({ nGroups: 1, groups: [packGroup(1, 0, MAX_ROWS + 1, [])] }),
+        "Ledger_TooManyRows",
+        MAX_ROWS + 1,
+        MAX_ROWS,
+      ),
+      tail: { bytes: packRow([0, 1, 1, 1]), times: MAX_ROWS + 1 },
+    },
     wellFormed("the batch after the next", { ...BATCH, batchNo: 1 }, "Ledger_BadBatchNo", [1, 0]),
     wellFormed("a span that ends before it begins", { ...BATCH, servedToSec: FROM - 1 }, "Ledger_BadSpan"),
     wellFormed("a span of more than an hour", { ...BATCH, servedToSec: FROM + 3_601 }, "Ledger_BadSpan"),

@@ -42,7 +42,9 @@ export interface SettledVector extends EncodedVector {
 
 export interface RefusedVector {
   name: string;
+  /** The tail is already in it. */
   bytes: Hex;
+  tail?: { bytes: Hex; times: number };
   error: string;
   args?: (number | string)[];
   wellFormed: boolean;
@@ -121,7 +123,15 @@ export interface PriceVectors {
 const read = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`${name}.json`, import.meta.url), "utf8"));
 
-export const batchVectors = (): BatchVectors => read("batches") as BatchVectors;
+export function batchVectors(): BatchVectors {
+  const vectors = read("batches") as BatchVectors;
+  for (const refused of vectors.refused) {
+    const { bytes = "0x", times = 0 } = refused.tail ?? {};
+    refused.bytes = `${refused.bytes}${bytes.slice(2).repeat(times)}`;
+  }
+  return vectors;
+}
+
 export const receiptVectors = (): ReceiptVectors => read("receipts") as ReceiptVectors;
 export const merkleVectors = (): MerkleVectors => read("merkle") as MerkleVectors;
 export const timingVectors = (): TimingVectors => read("timing") as TimingVectors;

@@ -13,7 +13,7 @@ import {
 } from "../../../router/model/batch.ts";
 import { fromHex, toHex } from "../../../router/model/bytes.ts";
 import { merkleRoot, merkleTree } from "../../../router/model/merkle.ts";
-import { randomOf } from "../../vectors/random.ts";
+import { Random } from "../../contracts/fixtures/random.ts";
 import { batchVectors, type VectorBatch } from "../../vectors/read.ts";
 
 const SEED = 4_711;
@@ -39,24 +39,23 @@ function plain({ batchNo, servedFromSec, servedToSec, groups }: Batch): Batch {
   return { batchNo, servedFromSec, servedToSec, groups };
 }
 
-function randomBatch(random: () => number): Batch {
-  const upTo = (max: number): number => Math.floor(random() * (max + 1));
-  const wide = (bits: number): number => upTo(2 ** (1 + upTo(bits - 1)) - 1);
+function randomBatch(random: Random): Batch {
+  const wide = (bits: number): number => random.int(0, 2 ** random.int(1, bits) - 1);
   const servedFromSec = wide(40);
   const group = (): Group => ({
     accountId: wide(32),
-    appId: random() < 0.5 ? 0 : wide(32),
-    rows: Array.from({ length: 1 + upTo(9) }, () =>
-      random() < 0.2
+    appId: random.chance(0.5) ? 0 : wide(32),
+    rows: Array.from({ length: random.int(1, 10) }, () =>
+      random.chance(0.2)
         ? { offerId: wide(32), inputUnits: 0, outputUnits: 0, timing: 0 }
-        : { offerId: wide(32), inputUnits: wide(24), outputUnits: wide(24), timing: 1 + upTo(254) },
+        : { offerId: wide(32), inputUnits: wide(24), outputUnits: wide(24), timing: random.int(1, 255) },
     ),
   });
   return {
     batchNo: wide(32),
     servedFromSec,
     servedToSec: servedFromSec,
-    groups: Array.from({ length: 1 + upTo(20) }, group),
+    groups: Array.from({ length: random.int(1, 21) }, group),
   };
 }
 
@@ -97,7 +96,7 @@ for (const { name, bytes, error, wellFormed } of vectors.refused)
     });
 
 test(`random batches are read back (seed ${SEED})`, () => {
-  const random = randomOf(SEED);
+  const random = new Random(SEED);
   for (let i = 0; i < 300; i++) {
     const batch = randomBatch(random);
     const { bytes, header, groupBytes } = encodeBatch(batch);
@@ -112,7 +111,7 @@ test(`random batches are read back (seed ${SEED})`, () => {
 });
 
 test(`every truncation of a random batch is refused (seed ${SEED})`, () => {
-  const random = randomOf(SEED);
+  const random = new Random(SEED);
   for (let i = 0; i < 20; i++) {
     const { bytes } = encodeBatch(randomBatch(random));
     for (let length = 0; length < bytes.length; length++)
@@ -121,13 +120,13 @@ test(`every truncation of a random batch is refused (seed ${SEED})`, () => {
 });
 
 test(`a changed byte is refused or read as another batch, never as the same one (seed ${SEED})`, () => {
-  const random = randomOf(SEED);
+  const random = new Random(SEED);
   let refused = 0;
   for (let i = 0; i < 20; i++) {
     const { bytes } = encodeBatch(randomBatch(random));
     for (let at = 0; at < bytes.length; at++) {
       const changed = Uint8Array.from(bytes);
-      changed[at] = (changed[at] as number) ^ (1 + Math.floor(random() * 255));
+      changed[at] = (changed[at] as number) ^ random.int(1, 255);
       try {
         const decoded = decodeBatch(changed);
         // Whatever is read means just these bytes, unless a table entry has lost its last row.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatTokens, parseTokens, SUPPLY_CAP_WEI } from "../../../router/model/money.ts";
-import { randomOf } from "../../vectors/random.ts";
+import { Random } from "../../contracts/fixtures/random.ts";
 
 const ONE = 10n ** 18n;
 const SEED = 20_260_101;
@@ -21,10 +21,10 @@ test("amounts of tokens are read and written exactly", () => {
 });
 
 test(`what is written is read back (seed ${SEED})`, () => {
-  const random = randomOf(SEED);
+  const random = new Random(SEED);
   for (let i = 0; i < 2_000; i++) {
-    const digits = 1 + Math.floor(random() * 27);
-    const wei = BigInt(Array.from({ length: digits }, () => Math.floor(random() * 10)).join(""));
+    const digits = random.int(1, 27);
+    const wei = BigInt(Array.from({ length: digits }, () => random.int(0, 9)).join(""));
     assert.equal(parseTokens(formatTokens(wei)), wei, `${wei} wei`);
   }
 });
