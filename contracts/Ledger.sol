@@ -135,11 +135,12 @@ contract Ledger is ILedger, Ownable2Step, EIP712 {
         uint256[] memory billing,
         Totals memory totals
     ) private pure returns (uint256[] memory groups) {
+        totals.rows = header.rowsIn(batch.length);
+        require(totals.rows <= MAX_ROWS, Ledger_TooManyRows(totals.rows, MAX_ROWS));
         groups = new uint256[](header.nGroups);
         uint256 offset = header.tablesEnd();
         uint256 total;
-        // Unchecked: an offset grows by less than 2^20 a group. Sums may overflow (see OfferTable) only if there are too
-        // many rows, which is checked below, before anything is made of them.
+        // Unchecked: an offset grows by less than 2^20 a group, and amounts stay below 2^112 (see OfferTable).
         unchecked {
             for (uint256 i; i < header.nGroups; ++i) {
                 (uint32 accountId, uint256 appIndex, uint256 count) = BatchFormat.readGroupHead(batch, offset);
@@ -158,9 +159,7 @@ contract Ledger is ILedger, Ownable2Step, EIP712 {
             }
         }
         require(offset == batch.length, Ledger_TrailingBytes(batch.length, offset));
-        totals.rows = header.rowsIn(batch.length);
         totals.amount = total;
-        require(totals.rows <= MAX_ROWS, Ledger_TooManyRows(totals.rows, MAX_ROWS));
         require(total <= MAX_AMOUNT, Ledger_AmountTooHigh(total, MAX_AMOUNT));
     }
 

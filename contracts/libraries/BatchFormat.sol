@@ -47,7 +47,7 @@ library BatchFormat {
         return HEADER_BYTES + ID_BYTES * (header.nOffers + header.nApps);
     }
 
-    /// @notice How many rows a batch of `length` bytes has.
+    /// @notice How many rows a batch of `length` bytes has room for.
     function rowsIn(Header memory header, uint256 length) internal pure returns (uint256) {
         return (length - tablesEnd(header) - GROUP_HEAD_BYTES * header.nGroups) / ROW_BYTES;
     }
