@@ -1,4 +1,3 @@
-import type { Registry } from "prom-client";
 import type { Catalog } from "../market/catalog.ts";
 import type { Chain, ProveRow, RefuseEndpoint, Store, VerifyEndpoint } from "../ports.ts";
 import type { World } from "../request/world.ts";
@@ -18,7 +17,8 @@ export interface AppDeps {
   readonly refuseEndpoint: RefuseEndpoint;
   /** Reads the market from the chain into the catalog. Should do so once for many who ask at the same time. */
   readonly refreshMarket: () => Promise<void>;
-  readonly registry: Registry;
+  /** Figures for `/metrics`; prom-client's registry is one of these. */
+  readonly registry: { readonly contentType: string; metrics(): Promise<string> };
   readonly gate: Gate;
   /** Why the router can't serve, apart from journal and gate; empty when it can. */
   readonly problems: () => readonly string[];

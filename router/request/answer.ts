@@ -121,7 +121,7 @@ export class AnswerParts {
   }
 
   choices(): AnswerChoice[] {
-    return [...this.#choices.values()].sort((a, b) => a.index - b.index).map((parts) => parts.whole());
+    return [...this.#choices.values()].toSorted((a, b) => a.index - b.index).map((parts) => parts.whole());
   }
 
   /** Everything generated, to be counted. */

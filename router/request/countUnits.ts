@@ -30,6 +30,11 @@ function countText(count: Count, text: string): number {
   return text.length > end ? Math.ceil(units * (text.length / end)) : units;
 }
 
+/** Loads the tables now (a moment of standing still) rather than in the middle of somebody's request. */
+export async function loadCounter(): Promise<void> {
+  await (loading ??= load());
+}
+
 /** Tokens of all `texts` together. */
 export async function countUnits(texts: Iterable<string>): Promise<number> {
   const count = await (loading ??= load());

@@ -1,7 +1,6 @@
-import type { Hex } from "../../model/bytes.ts";
 import { EndpointRefused, registerEndpoint, type Registration } from "../../market/registerEndpoint.ts";
 import type { Store, StoredReceipt } from "../../ports.ts";
-import { invalidRequest, journalDown, notFound, Refusal } from "../../request/refusal.ts";
+import { invalidRequest, journalDown, Refusal } from "../../request/refusal.ts";
 import { carries } from "../admin.ts";
 import type { AppDeps } from "../deps.ts";
 import { sendJson } from "../errors.ts";
@@ -12,25 +11,19 @@ import { storedReceiptJson } from "./receipts.ts";
 
 const MOST_RECEIPTS = 500;
 
+/** Status and field at fault. */
+const REFUSED = {
+  unknown_listing: [404, "not_found", "listing_id"],
+  not_owner: [403, "permission_denied", "signature"],
+  replayed: [409, "invalid_request", "issued_at"],
+  expired: [400, "invalid_request", "issued_at"],
+  address: [400, "invalid_request", "base_url"],
+  unreachable: [400, "invalid_request", "base_url"],
+} as const;
+
 function refusalOf({ reason, message, cause }: EndpointRefused): Refusal {
-  const metadata = { reason };
-  switch (reason) {
-    case "unknown_listing":
-      return notFound(message, metadata);
-    case "not_owner":
-      return new Refusal(403, "permission_denied", message, { param: "signature", metadata });
-    case "replayed":
-      return new Refusal(409, "invalid_request", message, {
-        param: "issued_at",
-        metadata,
-        shouldRetry: false,
-      });
-    case "expired":
-      return new Refusal(400, "invalid_request", message, { param: "issued_at", metadata });
-    case "address":
-    case "unreachable":
-      return new Refusal(400, "invalid_request", message, { param: "base_url", metadata, cause });
-  }
+  const [status, errorType, param] = REFUSED[reason];
+  return new Refusal(status, errorType, message, { param, metadata: { reason }, shouldRetry: false, cause });
 }
 
 function endpointRoute({ world, catalog, refreshMarket, verifyEndpoint, refuseEndpoint }: AppDeps): Route {
@@ -60,7 +53,7 @@ function endpointRoute({ world, catalog, refreshMarket, verifyEndpoint, refuseEn
         issuedAtSec: fields.issued_at,
       };
       try {
-        await registerEndpoint(registration, endpoint, fields.signature as Hex);
+        await registerEndpoint(registration, endpoint, fields.signature);
       } catch (error) {
         throw error instanceof EndpointRefused ? refusalOf(error) : error;
       }

@@ -68,7 +68,8 @@ export function receiptRoutes({ world, store, proveRow }: AppDeps): Route[] {
       path: "/v1/generation",
       async handle({ req, res }) {
         const key = authenticate(world.keys, req.headers.authorization);
-        const outcome = await store.outcome(String(req.query["id"] ?? ""));
+        const { id } = req.query;
+        const outcome = typeof id === "string" ? await store.outcome(id) : undefined;
         const last = outcome?.receipts.at(-1)?.receipt;
         if (!outcome || last?.accountId !== key.accountId)
           throw notFound("there is no such request for this key's account");

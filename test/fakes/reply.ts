@@ -1,0 +1,48 @@
+import type { SignedReceipt } from "../../router/model/receipt.ts";
+import type { Reply, StreamHead } from "../../router/request/reply.ts";
+
+/** Keeps what the caller would see; `leave()` is the caller's leaving. */
+export class FakeReply implements Reply {
+  readonly #caller = new AbortController();
+  head: StreamHead | undefined;
+  readonly events: Record<string, unknown>[] = [];
+  body: Record<string, unknown> | undefined;
+  receipt: SignedReceipt | undefined;
+  isDone = false;
+  /** Called with each event. */
+  onEvent: (event: Record<string, unknown>) => Promise<void> | undefined = () => undefined;
+
+  get signal(): AbortSignal {
+    return this.#caller.signal;
+  }
+
+  leave(): void {
+    this.#caller.abort();
+  }
+
+  open(head: StreamHead): void {
+    this.head = head;
+  }
+
+  send(event: object): Promise<void> | undefined {
+    this.events.push(event as Record<string, unknown>);
+    return this.onEvent(event as Record<string, unknown>);
+  }
+
+  done(): void {
+    this.isDone = true;
+  }
+
+  whole(body: object, receipt: SignedReceipt): void {
+    this.body = body as Record<string, unknown>;
+    this.receipt = receipt;
+  }
+
+  /** All content of the stream. */
+  text(): string {
+    return this.events
+      .flatMap((event) => event["choices"] as { delta: { content?: string } }[])
+      .map((choice) => choice.delta.content ?? "")
+      .join("");
+  }
+}

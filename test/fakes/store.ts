@@ -1,0 +1,68 @@
+import type { ApiKey, Endpoint, RecordedOutcome } from "../../router/model/record.ts";
+import type { Store, StoredBatch, StoredReceipt } from "../../router/ports.ts";
+import type { FakeJournal } from "./journal.ts";
+
+/** Reads what a {@link FakeJournal} has; batches are put in by hand. */
+export class FakeStore implements Store {
+  readonly batches: StoredBatch[] = [];
+  readonly #journal: FakeJournal;
+
+  constructor(journal: FakeJournal) {
+    this.#journal = journal;
+  }
+
+  #receipts(): StoredReceipt[] {
+    return this.#journal.outcomes.flatMap(({ receipts, requestId, keyId, model, recordedAtMs }) =>
+      receipts.map((signed) => ({ ...signed, requestId, keyId, model, recordedAtMs })),
+    );
+  }
+
+  async keys(): Promise<readonly ApiKey[]> {
+    return this.#journal.facts.flatMap((fact) => (fact.kind === "key" ? [fact.key] : []));
+  }
+
+  async endpoints(): Promise<readonly Endpoint[]> {
+    return this.#journal.facts.flatMap((fact) => (fact.kind === "endpoint" ? [fact.endpoint] : []));
+  }
+
+  async receipt(accountId: number, seq: number): Promise<StoredReceipt | undefined> {
+    return this.#receipts().find(({ receipt }) => receipt.accountId === accountId && receipt.seq === seq);
+  }
+
+  async outcome(requestId: string): Promise<RecordedOutcome | undefined> {
+    return this.#journal.outcomes.find((outcome) => outcome.requestId === requestId);
+  }
+
+  async receiptsFrom(accountId: number, seq: number, limit: number): Promise<readonly StoredReceipt[]> {
+    const own = this.#receipts().filter(({ receipt }) => receipt.accountId === accountId);
+    return own.filter(({ receipt }) => receipt.seq >= seq).slice(0, limit);
+  }
+
+  async receiptsOfOffers(offerIds: readonly number[], afterMs: number, limit: number) {
+    const own = this.#receipts().filter(({ receipt }) => offerIds.includes(receipt.offerId));
+    return own.filter(({ recordedAtMs }) => recordedAtMs > afterMs).slice(0, limit);
+  }
+
+  async lastSeqs(): Promise<readonly { accountId: number; lastSeq: number }[]> {
+    return [];
+  }
+
+  async openBatches(): Promise<readonly StoredBatch[]> {
+    return this.batches.filter(({ state }) => state !== "final");
+  }
+
+  async batch(batchNo: number): Promise<StoredBatch | undefined> {
+    return this.batches.find((batch) => batch.batchNo === batchNo);
+  }
+
+  async batchOf(accountId: number, seq: number): Promise<StoredBatch | undefined> {
+    return this.batches.find(({ slices }) =>
+      slices.some(
+        (slice) =>
+          slice.accountId === accountId && slice.startSeq <= seq && seq < slice.startSeq + slice.count,
+      ),
+    );
+  }
+
+  async setBatchState(): Promise<void> {}
+}
