@@ -158,6 +158,21 @@ describe("Escrow: earnings", () => {
       expect((await escrow.earnings(EARNER.provider, 1)).claimed).to.equal(70n);
     });
 
+    it("rolls the buckets on by itself, where no credit has", async () => {
+      const { escrow, token, credit, toBucket, providerPayee } = await earningsFixture();
+      await credit(10n);
+      await toBucket(1);
+      await credit(20n);
+      await toBucket(2);
+      await escrow.claim(EARNER.provider, 1);
+      expect(await token.balanceOf(providerPayee)).to.equal(10n);
+      expect(await escrow.pending(EARNER.provider, 1)).to.equal(20n);
+      await toBucket(3);
+      await escrow.claim(EARNER.provider, 1);
+      expect(await token.balanceOf(providerPayee)).to.equal(30n);
+      expect(await escrow.claimable(EARNER.provider, 1)).to.equal(0n);
+    });
+
     it("refuses when nothing is mature", async () => {
       const { escrow, credit, toBucket } = await earningsFixture();
       await credit(10n);
