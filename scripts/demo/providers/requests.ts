@@ -1,0 +1,127 @@
+/** What the demo providers take of OpenAI's request bodies. */
+import { z } from "zod";
+import { textOfTokens } from "./tokenizer.ts";
+
+const MAX_STOPS = 4;
+const MAX_INPUTS = 2_048;
+const MAX_DIMENSIONS = 1_024;
+
+const part = z.object({
+  type: z.literal("text", { error: "only text parts are supported" }),
+  text: z.string(),
+});
+const text = z.union(
+  [z.string(), z.array(part).transform((parts) => parts.map((each) => each.text).join(""))],
+  {
+    error: "must be a text, or a list of text parts",
+  },
+);
+
+const nullable = <T extends z.ZodType>(type: T) =>
+  type
+    .nullable()
+    .optional()
+    .transform((value) => value ?? undefined);
+
+const notSupported = (what: string) => nullable(z.array(z.unknown()).max(0, `${what} are not supported`));
+
+export const ChatBody = z.object({
+  model: z.string(),
+  messages: z
+    .array(
+      z.object({
+        role: z.enum(["system", "developer", "user", "assistant"], {
+          error: "must be system, developer, user or assistant",
+        }),
+        content: text,
+      }),
+    )
+    .min(1, "must have at least one message"),
+  stream: nullable(z.boolean()),
+  stream_options: nullable(z.object({ include_usage: nullable(z.boolean()) })),
+  max_tokens: nullable(z.int().min(1)),
+  max_completion_tokens: nullable(z.int().min(1)),
+  stop: nullable(
+    z.union(
+      [
+        z
+          .string()
+          .min(1)
+          .transform((stop) => [stop]),
+        z.array(z.string().min(1)).max(MAX_STOPS),
+      ],
+      {
+        error: `must be a text, or at most ${MAX_STOPS} texts`,
+      },
+    ),
+  ),
+  temperature: nullable(z.number().min(0).max(2)),
+  seed: nullable(z.int()),
+  n: nullable(z.literal(1, { error: "only 1 is supported" })),
+  tools: notSupported("tools"),
+  functions: notSupported("functions"),
+});
+
+const tokens = z.array(z.int().min(0)).min(1).transform(textOfTokens);
+
+export const EmbeddingBody = z.object({
+  model: z.string(),
+  input: z.union(
+    [
+      z
+        .string()
+        .min(1)
+        .transform((input) => [input]),
+      z.array(z.string().min(1)).min(1).max(MAX_INPUTS),
+      tokens.transform((input) => [input]),
+      z.array(tokens).min(1).max(MAX_INPUTS),
+    ],
+    { error: `must be a text, at most ${MAX_INPUTS} texts, or tokens` },
+  ),
+  encoding_format: nullable(z.enum(["float", "base64"])),
+  dimensions: nullable(z.int().min(8).max(MAX_DIMENSIONS)),
+});
+
+export type ChatBody = z.infer<typeof ChatBody>;
+export type EmbeddingBody = z.infer<typeof EmbeddingBody>;
+
+/** A refusal, in OpenAI's shape. */
+export class RequestError extends Error {
+  override readonly name = "RequestError";
+  readonly status: number;
+  readonly code: string | null;
+  readonly param: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: number,
+    message: string,
+    details: { code?: string; param?: string; headers?: Record<string, string> } = {},
+  ) {
+    super(message);
+    this.status = status;
+    this.code = details.code ?? null;
+    this.param = details.param ?? null;
+    this.headers = details.headers ?? {};
+  }
+
+  toJSON(): object {
+    const type =
+      this.status >= 500
+        ? "server_error"
+        : this.status === 429
+          ? "rate_limit_error"
+          : "invalid_request_error";
+    return { error: { message: this.message, type, param: this.param, code: this.code } };
+  }
+}
+
+/** @throws {RequestError} 400, naming the field */
+export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const param = issue?.path.join(".") ?? "";
+  const message = param === "" ? "the body must be a JSON object" : `${param}: ${issue?.message}`;
+  throw new RequestError(400, message, { code: "invalid_value", ...(param !== "" && { param }) });
+}
