@@ -45,8 +45,8 @@ export const ProviderField = z.strictObject({
       prompt: perMillion,
       completion: perMillion,
       request: perRequest,
-      image: z.unknown(),
-      audio: z.unknown(),
+      image: z.unknown().optional(),
+      audio: z.unknown().optional(),
     })
     .partial()
     .optional(),
@@ -56,9 +56,9 @@ export const ProviderField = z.strictObject({
   zdr: z.literal(false, { error: "no provider promises that" }).optional(),
   enforce_distillable_text: z.literal(false, { error: "no provider promises that" }).optional(),
   quantizations: z.array(z.string()).optional(),
-  sort: z.unknown(),
-  preferred_min_throughput: z.unknown(),
-  preferred_max_latency: z.unknown(),
+  sort: z.unknown().optional(),
+  preferred_min_throughput: z.unknown().optional(),
+  preferred_max_latency: z.unknown().optional(),
 });
 
 const units = z.int().min(1).max(MAX_UNITS).nullish();
@@ -79,7 +79,7 @@ export const ChatFields = z.object({
   max_tokens: units,
   max_completion_tokens: units,
   provider: ProviderField.nullish(),
-  models: z.undefined({ error: "is not supported; name one `model`" }),
+  models: z.never({ error: "is not supported; name one `model`" }).optional(),
 });
 
 export const EmbeddingsFields = z.object({
