@@ -1,0 +1,64 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { TestContext } from "node:test";
+
+/** A provider on loopback that misbehaves as a test wants. */
+export interface Provider {
+  readonly baseUrl: string;
+  /** Requests that came, in order. */
+  readonly seen: {
+    readonly method: string;
+    readonly url: string;
+    readonly auth: string;
+    readonly body: string;
+  }[];
+  /** How many connections were made. */
+  connections: number;
+  /** How many requests were cut by the other side before their answer ended. */
+  cut: number;
+}
+
+export type Behaviour = (res: ServerResponse, req: IncomingMessage) => void | Promise<void>;
+
+export async function runProvider(test: Pick<TestContext, "after">, behave: Behaviour): Promise<Provider> {
+  const seen: Provider["seen"] = [];
+  const server = createServer(async (req, res) => {
+    const chunks = await Array.fromAsync(req as AsyncIterable<Buffer>);
+    seen.push({
+      method: req.method ?? "",
+      url: req.url ?? "",
+      auth: req.headers.authorization ?? "",
+      body: Buffer.concat(chunks).toString(),
+    });
+    res.once("close", () => {
+      if (!res.writableFinished) provider.cut++;
+    });
+    await behave(res, req);
+  });
+  const provider: Provider = { baseUrl: "", seen, connections: 0, cut: 0 };
+  server.on("connection", () => provider.connections++);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  test.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return Object.assign(provider, { baseUrl: `http://127.0.0.1:${port}/v1` });
+}
+
+export function json(
+  res: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void {
+  res.writeHead(status, { "content-type": "application/json", ...headers });
+  res.end(JSON.stringify(body));
+}
+
+export function openStream(res: ServerResponse): void {
+  res.writeHead(200, { "content-type": "text/event-stream" });
+  res.flushHeaders();
+}
+
+export const event = (body: unknown): string => `data: ${JSON.stringify(body)}\n\n`;
