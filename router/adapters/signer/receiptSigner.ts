@@ -8,7 +8,7 @@ export interface ReceiptSigner {
   /** Address of the receipt key, lower case. */
   readonly address: Hex;
   readonly domain: ReceiptDomain;
-  sign(receipt: Receipt): SignedReceipt;
+  readonly sign: (receipt: Receipt) => SignedReceipt;
 }
 
 const V_OFFSET = 27;

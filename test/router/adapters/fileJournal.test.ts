@@ -276,7 +276,7 @@ describe("file journal", () => {
             attempts++;
             throw new Error("ENOSPC");
           }
-          await (realDisk[fault] as Disk["write"])(...args);
+          await realDisk[fault](...args);
         },
       };
       const journal = await open(directory, { disk });
