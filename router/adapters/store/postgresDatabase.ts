@@ -11,6 +11,11 @@ export interface PostgresDatabase extends Database {
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 
+const over = (target: Pool | PoolClient): Sql => ({
+  rows: async <T>(text: string, values: readonly unknown[] = []) =>
+    (await target.query<QueryResultRow>(text, [...values])).rows as T[],
+});
+
 /** A PostgreSQL server, through a pool. */
 export function postgresDatabase(url: string, log: Logger, connections = 10): PostgresDatabase {
   const pool = new Pool({
@@ -21,10 +26,6 @@ export function postgresDatabase(url: string, log: Logger, connections = 10): Po
     application_name: "ai1net-router",
   });
   pool.on("error", (err) => log.warn({ err }, "store: an idle connection broke"));
-  const over = (target: Pool | PoolClient): Sql => ({
-    rows: async <T>(text: string, values: readonly unknown[] = []) =>
-      (await target.query<QueryResultRow>(text, [...values])).rows as T[],
-  });
   return {
     ...over(pool),
     connect: () => pool.connect(),

@@ -9,7 +9,7 @@ import { applyRecords } from "./applyRecords.ts";
 import { migrate } from "./migrate.ts";
 import { pgliteDatabase } from "./pgliteDatabase.ts";
 import { salvage } from "./salvage.ts";
-import type { Database } from "./sql.ts";
+import type { Database, Int } from "./sql.ts";
 import { sqlStore } from "./sqlStore.ts";
 import { filesAreSound, markClosed, markInUse, moveAside } from "./storeFiles.ts";
 
@@ -110,7 +110,7 @@ async function distrustTail(
   { database, applied }: Opened,
 ): Promise<void> {
   const ahead: string[] = [];
-  for (const row of await database.rows<{ account_id: number; next_seq: number }>(
+  for (const row of await database.rows<{ account_id: Int; next_seq: Int }>(
     "SELECT account_id, next_seq FROM accounts ORDER BY account_id",
   )) {
     const own = journal.nextSeq(Number(row.account_id));

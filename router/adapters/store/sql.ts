@@ -1,6 +1,8 @@
+/** How an int8 may come: `Number(...)` reads each. */
+export type Int = string | number | bigint;
+
 /** What the store's statements need of a driver. */
 export interface Sql {
-  /** int8 may come as text, number or bigint, numeric as text: rows are read by `Number` and `BigInt`. */
   rows<T>(text: string, values?: readonly unknown[]): Promise<T[]>;
 }
 

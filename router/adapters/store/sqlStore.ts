@@ -1,9 +1,7 @@
 import type { Hex } from "../../model/bytes.ts";
 import type { ApiKey, BatchSlice, Endpoint } from "../../model/record.ts";
 import type { BatchState, Store, StoredBatch, StoredReceipt } from "../../ports.ts";
-import type { Sql } from "./sql.ts";
-
-type Int = string | number | bigint;
+import type { Int, Sql } from "./sql.ts";
 
 interface ReceiptRow {
   account_id: Int;
