@@ -1,0 +1,72 @@
+import { parseAbi } from "viem";
+
+const OWNERSHIP = [
+  "event OwnershipTransferStarted(address indexed previousOwner, address indexed newOwner)",
+  "event OwnershipTransferred(address indexed previousOwner, address indexed newOwner)",
+] as const;
+
+export const registryAbi = parseAbi([
+  ...OWNERSHIP,
+  "event OperatorRegistered(uint24 indexed operatorId, address indexed owner, address payee)",
+  "event SettlerSet(uint24 indexed operatorId, address indexed settler, bool allowed)",
+  "event ReceiptKeyAdded(uint24 indexed operatorId, address indexed key)",
+  "event ProviderRegistered(uint32 indexed providerId, address indexed owner, address payee)",
+  "event PayeeSet(bool indexed isOperator, uint32 indexed id, address payee)",
+  "event ModelRegistered(uint32 indexed modelId, uint8 unit, string name)",
+  "event ListingCreated(uint32 indexed listingId, uint32 indexed providerId, uint32 indexed modelId)",
+  "event OfferCreated(uint32 indexed offerId, uint32 indexed listingId, uint72 inputPrice, uint72 outputPrice, uint72 requestPrice, uint16 cachedBps)",
+  "event OfferRetired(uint32 indexed offerId, uint40 retiresAt)",
+  "event AppRegistered(uint32 indexed appId, address indexed owner, uint16 feeBps)",
+  "event Bonded(bool indexed isOperator, uint32 indexed id, uint96 amount, uint96 bonded)",
+  "event UnbondingRequested(bool indexed isOperator, uint32 indexed id, uint96 amount, uint40 readyAt)",
+  "event Unbonded(bool indexed isOperator, uint32 indexed id, uint96 amount, address to)",
+  "event MinimumsSet(uint96 minOperatorBond, uint96 minProviderStake)",
+  "struct Offer { uint72 inputPrice; uint72 outputPrice; uint72 requestPrice; uint40 retiresAt; uint32 listingId; uint32 providerId; uint40 createdAt; uint16 cachedBps; }",
+  "struct App { address owner; uint16 feeBps; }",
+  "function grace() view returns (uint32)",
+  "function counts() view returns (uint24 operators, uint32 providers, uint32 models, uint32 listings, uint32 offers, uint32 apps)",
+  "function offer(uint32 offerId) view returns (Offer)",
+  "function app(uint32 appId) view returns (App)",
+  "function operatorOfReceiptKey(address key) view returns (uint24)",
+]);
+
+export const escrowAbi = parseAbi([
+  "event AccountOpened(uint32 indexed accountId, address indexed owner, uint24 indexed operatorId, address signer, bool strict, uint8 maxAppFeePct)",
+  "event Deposited(uint32 indexed accountId, address indexed from, uint96 amount)",
+  "event ExitRequested(uint32 indexed accountId, uint96 amount, uint40 readyAt)",
+  "event ExitCanceled(uint32 indexed accountId)",
+  "event Withdrawn(uint32 indexed accountId, address indexed to, uint96 amount)",
+  "event Claimed(uint8 indexed earner, uint32 indexed id, address indexed to, uint128 amount)",
+  "struct Account { uint96 balance; uint88 credits; uint40 nextSeq; uint24 operatorId; uint8 flags; }",
+  "struct Earnings { uint96 current; uint96 previous; uint40 bucket; uint128 mature; uint128 claimed; }",
+  "struct Exit { uint96 amount; uint40 readyAt; }",
+  "function token() view returns (address)",
+  "function registry() view returns (address)",
+  "function ledger() view returns (address)",
+  "function challengeWindow() view returns (uint32)",
+  "function accountCount() view returns (uint32)",
+  "function account(uint32 accountId) view returns (Account)",
+  "function exitOf(uint32 accountId) view returns (Exit)",
+  "function earnings(uint8 earner, uint32 id) view returns (Earnings)",
+  "function pool(uint24 operatorId, uint256 epoch) view returns (uint256)",
+  "function owed() view returns (uint256)",
+]);
+
+export const ledgerAbi = parseAbi([
+  ...OWNERSHIP,
+  "event BatchSettled(uint24 indexed operatorId, uint32 indexed batchNo, bytes32 commitment, uint32 rows, uint128 amount, uint128 appFees, uint128 protocolFee, uint128 shortfall)",
+  "event ShortfallRecorded(uint24 indexed operatorId, uint32 indexed batchNo, uint32 indexed accountId, uint128 shortfall)",
+  "event ProtocolFeeScheduled(uint16 feeBps, uint40 effectiveAt)",
+  "struct Metrics { uint96 revenue; uint56 outputUnits; uint40 timingSum; uint32 requests; uint32 failures; }",
+  "function settle(uint24 operatorId, bytes batch)",
+  "function registry() view returns (address)",
+  "function escrow() view returns (address)",
+  "function operatorShareBps() view returns (uint16)",
+  "function epochLength() view returns (uint256)",
+  "function nextBatchNo(uint24 operatorId) view returns (uint32)",
+  "function commitmentOf(uint24 operatorId, uint32 batchNo) view returns (bytes32)",
+  "function metrics(uint256 epoch, uint24 operatorId, uint32 listingId) view returns (Metrics)",
+  "function protocolFeeBps(uint40 servedAt) view returns (uint16)",
+]);
+
+export const tokenAbi = parseAbi(["function balanceOf(address account) view returns (uint256)"]);

@@ -1,0 +1,44 @@
+import type { DecodeEventLogReturnType } from "viem";
+import type { escrowAbi, ledgerAbi, registryAbi } from "./abi.ts";
+import type { Hex } from "../../router/model/bytes.ts";
+
+/** Where and when something happened. */
+export interface Place {
+  readonly blockNumber: number;
+  readonly logIndex: number;
+  readonly txHash: Hex;
+  /** Of the block. */
+  readonly timestampSec: number;
+}
+
+/** A call of `Ledger.settle` as its transaction has it. */
+export interface SettleCall {
+  readonly caller: Hex;
+  readonly operatorId: number;
+  readonly batch: Uint8Array;
+}
+
+type RegistryEvent = DecodeEventLogReturnType<typeof registryAbi>;
+type EscrowEvent = DecodeEventLogReturnType<typeof escrowAbi>;
+type LedgerEvent = DecodeEventLogReturnType<typeof ledgerAbi>;
+
+export type ContractEvent = RegistryEvent | EscrowEvent | LedgerEvent;
+type BatchSettled = Extract<LedgerEvent, { eventName: "BatchSettled" }>;
+
+/** A log that no contract of this version emits. */
+export interface UnknownEvent {
+  readonly eventName: "Unknown";
+  readonly contract: Hex;
+  readonly topic: Hex;
+}
+
+/** A batch with what its transaction asked for, or why that could not be read. */
+export type SettledEvent = BatchSettled & {
+  readonly at: Place;
+  readonly call: SettleCall | { readonly unreadable: string };
+};
+
+/** Everything that a replay is made of, in the order of the chain. */
+export type AuditEvent =
+  | SettledEvent
+  | ((Exclude<ContractEvent, { eventName: "BatchSettled" }> | UnknownEvent) & { readonly at: Place });

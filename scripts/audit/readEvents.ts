@@ -1,0 +1,107 @@
+import { decodeEventLog, hexToNumber, numberToHex, type PublicClient, type RpcLog } from "viem";
+import type { Hex } from "../../router/model/bytes.ts";
+import { escrowAbi, ledgerAbi, registryAbi } from "./abi.ts";
+import { AuditError } from "./auditError.ts";
+import type { Deployment } from "./deployment.ts";
+import type { AuditEvent, ContractEvent, Place, UnknownEvent } from "./events.ts";
+import { mapAhead } from "./mapAhead.ts";
+import { isUnreachable, rpcError } from "./rpc.ts";
+import { readSettleCall } from "./settleCall.ts";
+
+const FIRST_RANGE = 2_000;
+const MAX_RANGE = 100_000;
+/** A range that gave more logs than this is not widened. */
+const MANY_LOGS = 2_000;
+/** Transactions fetched before their turn: at most 128 KiB each. */
+const AHEAD = 8;
+
+export interface BlockRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Newer nodes give the time of a log's block with it. */
+type Log = RpcLog & { readonly blockTimestamp?: Hex };
+
+/** The logs of the three contracts by the range of blocks; ranges shrink to what the endpoint allows, and grow again. */
+async function* readLogs(
+  client: PublicClient,
+  addresses: readonly Hex[],
+  { from, to }: BlockRange,
+): AsyncGenerator<{ readonly logs: readonly Log[]; readonly upTo: number }> {
+  let size = FIRST_RANGE;
+  for (let start = from; start <= to;) {
+    const end = Math.min(start + size - 1, to);
+    let logs: readonly Log[];
+    try {
+      logs = await client.request({
+        method: "eth_getLogs",
+        params: [{ address: [...addresses], fromBlock: numberToHex(start), toBlock: numberToHex(end) }],
+      });
+    } catch (error) {
+      if (isUnreachable(error) || start === end)
+        throw rpcError(`Cannot read the logs from block ${start} on`, error);
+      size = Math.max(1, Math.floor((end - start + 1) / 2));
+      continue;
+    }
+    yield { logs, upTo: end };
+    start = end + 1;
+    if (logs.length < MANY_LOGS) size = Math.min(size * 2, MAX_RANGE);
+  }
+}
+
+function decode(log: Log, { ledger, escrow }: Deployment): ContractEvent | UnknownEvent {
+  const { address, topics, data } = log;
+  const isFrom = (contract: Hex): boolean => address.toLowerCase() === contract.toLowerCase();
+  try {
+    const encoded = { topics: topics as [Hex, ...Hex[]], data };
+    if (isFrom(ledger)) return decodeEventLog({ abi: ledgerAbi, ...encoded });
+    if (isFrom(escrow)) return decodeEventLog({ abi: escrowAbi, ...encoded });
+    return decodeEventLog({ abi: registryAbi, ...encoded });
+  } catch {
+    return { eventName: "Unknown", contract: address, topic: topics[0] ?? "0x" };
+  }
+}
+
+function inOrder(a: Log, b: Log): number {
+  const by = (log: Log): number => hexToNumber(log.blockNumber ?? "0x0");
+  return by(a) - by(b) || hexToNumber(a.logIndex ?? "0x0") - hexToNumber(b.logIndex ?? "0x0");
+}
+
+/** Every event of a deployment in the order of the chain, batches with their bytes. */
+export async function* readEvents(
+  client: PublicClient,
+  deployment: Deployment,
+  range: BlockRange,
+  onRange: (upTo: number) => void,
+): AsyncGenerator<AuditEvent> {
+  const { ledger, escrow, registry } = deployment;
+
+  const read = async (log: Log, times: Map<number, Promise<number>>): Promise<AuditEvent> => {
+    const { transactionHash: txHash, blockTimestamp } = log;
+    if (txHash === null || log.blockNumber === null || log.logIndex === null || log.removed)
+      throw new AuditError(
+        "The endpoint answers with logs of blocks that are not final: run the audit again.",
+      );
+    const blockNumber = hexToNumber(log.blockNumber);
+    let time = times.get(blockNumber);
+    if (!time) {
+      time =
+        blockTimestamp === undefined
+          ? client.getBlock({ blockNumber: BigInt(blockNumber) }).then((block) => Number(block.timestamp))
+          : Promise.resolve(hexToNumber(blockTimestamp));
+      times.set(blockNumber, time);
+    }
+    const logIndex = hexToNumber(log.logIndex);
+    const at: Place = { blockNumber, logIndex, txHash, timestampSec: await time };
+    const event = decode(log, deployment);
+    if (event.eventName !== "BatchSettled") return { ...event, at };
+    return { ...event, at, call: await readSettleCall(client, ledger, txHash, event.args) };
+  };
+
+  for await (const { logs, upTo } of readLogs(client, [registry, escrow, ledger], range)) {
+    const times = new Map<number, Promise<number>>();
+    yield* mapAhead(logs.toSorted(inOrder), AHEAD, async (log) => read(log, times));
+    onRange(upTo);
+  }
+}

@@ -1,0 +1,145 @@
+import { noEarnings, takeEarnings } from "./earnings.ts";
+import type { AuditEvent } from "./events.ts";
+import { compare } from "./mismatch.ts";
+import { replayBatch, type Replay } from "./replayBatch.ts";
+import { EARNERS, keyOf, valueAt, type Account } from "./state.ts";
+
+const NOT_RETIRED = 2 ** 40 - 1;
+
+/** The account of an event, if it was ever opened. */
+function accountOf({ state, report }: Replay, accountId: number, where: string): Account | undefined {
+  const account = state.accounts.get(accountId);
+  if (!account)
+    report({ name: "unknown account", where, expected: "an open account", actual: String(accountId) });
+  return account;
+}
+
+/** Advances the state by one event. Pure but for the state: no chain is asked. */
+export function replayEvent(replay: Replay, event: AuditEvent): void {
+  const { state, rules, report } = replay;
+  const { at } = event;
+  const where = `${event.eventName} in block ${at.blockNumber}, log ${at.logIndex}`;
+  switch (event.eventName) {
+    case "OperatorRegistered":
+      compare(report, "operator id", where, state.operators.size + 1, event.args.operatorId);
+      state.operators.set(event.args.operatorId, { settlers: new Set(), nextBatchNo: 0 });
+      return;
+    case "SettlerSet": {
+      const { operatorId, settler, allowed } = event.args;
+      const settlers = state.operators.get(operatorId)?.settlers;
+      if (allowed) settlers?.add(settler.toLowerCase());
+      else settlers?.delete(settler.toLowerCase());
+      return;
+    }
+    case "ProviderRegistered":
+      compare(report, "provider id", where, ++state.providers, event.args.providerId);
+      return;
+    case "ListingCreated": {
+      const { listingId, providerId, modelId } = event.args;
+      compare(report, "listing id", where, state.listings.size + 1, listingId);
+      state.listings.set(listingId, { providerId, modelId });
+      return;
+    }
+    case "OfferCreated": {
+      const { offerId, listingId, ...prices } = event.args;
+      compare(report, "offer id", where, state.offers.size + 1, offerId);
+      const listing = state.listings.get(listingId);
+      compare(report, "listing of an offer", where, listing !== undefined, true);
+      state.offers.set(offerId, {
+        offerId,
+        listingId,
+        providerId: listing?.providerId ?? 0,
+        modelId: listing?.modelId ?? 0,
+        ...prices,
+        createdAtSec: at.timestampSec,
+        retiresAtSec: NOT_RETIRED,
+      });
+      return;
+    }
+    case "OfferRetired": {
+      const offer = state.offers.get(event.args.offerId);
+      if (offer) state.offers.set(offer.offerId, { ...offer, retiresAtSec: event.args.retiresAt });
+      return;
+    }
+    case "AppRegistered":
+      compare(report, "app id", where, state.apps.size, event.args.appId);
+      state.apps.set(event.args.appId, event.args.feeBps);
+      return;
+    case "ProtocolFeeScheduled":
+      state.protocolFees.push({
+        effectiveAtSec: event.args.effectiveAt,
+        feeBps: event.args.feeBps,
+      });
+      return;
+    case "AccountOpened": {
+      const { accountId, operatorId, strict, maxAppFeePct } = event.args;
+      compare(report, "account id", where, state.accounts.size + 1, accountId);
+      const empty = { balanceWei: 0n, creditsWei: 0n, nextSeq: 0, exit: undefined };
+      state.accounts.set(accountId, { operatorId, strict, maxAppFeePct, ...empty });
+      return;
+    }
+    case "Deposited": {
+      const account = accountOf(replay, event.args.accountId, where);
+      if (account) account.balanceWei += event.args.amount;
+      state.totals.depositedWei += event.args.amount;
+      return;
+    }
+    case "ExitRequested": {
+      const account = accountOf(replay, event.args.accountId, where);
+      if (account) account.exit = { amountWei: event.args.amount, readyAtSec: event.args.readyAt };
+      return;
+    }
+    case "ExitCanceled": {
+      const account = accountOf(replay, event.args.accountId, where);
+      if (account) account.exit = undefined;
+      return;
+    }
+    case "Withdrawn": {
+      const account = accountOf(replay, event.args.accountId, where);
+      state.totals.withdrawnWei += event.args.amount;
+      if (!account) return;
+      const asked = account.exit?.amountWei ?? 0n;
+      const due = asked < account.balanceWei ? asked : account.balanceWei;
+      compare(report, "withdrawal", where, due, event.args.amount);
+      compare(report, "exit notice", where, (account.exit?.readyAtSec ?? Infinity) <= at.timestampSec, true);
+      account.balanceWei -= event.args.amount;
+      account.exit = undefined;
+      return;
+    }
+    case "Claimed": {
+      const { earner, id, amount } = event.args;
+      const earnings = valueAt(state.earnings, keyOf(EARNERS[earner] ?? earner, id), noEarnings);
+      const mature = takeEarnings(earnings, Math.floor(at.timestampSec / rules.challengeSec));
+      compare(report, "claim", where, mature, amount);
+      state.totals.claimedWei += amount;
+      return;
+    }
+    case "ShortfallRecorded": {
+      const { operatorId, batchNo, accountId, shortfall } = event.args;
+      state.shortfalls.push({ operatorId, batchNo, text: `${accountId}: ${shortfall}` });
+      return;
+    }
+    case "BatchSettled":
+      replayBatch(replay, event);
+      return;
+    case "Unknown":
+      report({
+        name: "unknown event",
+        where: `${event.contract} in block ${at.blockNumber}, log ${at.logIndex}`,
+        expected: "an event of this version of the contracts",
+        actual: event.topic,
+      });
+      return;
+    // What bears on no amount.
+    case "ReceiptKeyAdded":
+    case "PayeeSet":
+    case "ModelRegistered":
+    case "Bonded":
+    case "UnbondingRequested":
+    case "Unbonded":
+    case "MinimumsSet":
+    case "OwnershipTransferStarted":
+    case "OwnershipTransferred":
+      return;
+  }
+}
