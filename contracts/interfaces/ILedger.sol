@@ -15,6 +15,10 @@ pragma solidity ^0.8.30;
 /// the table like any other. Row i of an account has the sequence number `nextSeq + i`; an account may have several
 /// groups, in the order of its sequence. A row with `timing` 0 is a failed attempt: no units, no amount. Any other row's amount is
 /// `inputUnits * inputPrice + outputUnits * outputPrice + requestPrice`.
+///
+/// A settled batch is committed to by a Merkle tree over its groups, in their order, in the layout of OpenZeppelin's
+/// merkle-tree package. A group's leaf is keccak256(startSeq u40 || shortfall u128 || the group's bytes). When an
+/// account is short, its app goes without first, then its group's rows from the last one back.
 interface ILedger {
     // ------------------------------------------------------------------ types
 
@@ -102,6 +106,7 @@ interface ILedger {
     error Ledger_Truncated(uint256 length, uint256 needed);
     error Ledger_TrailingBytes(uint256 length, uint256 used);
     error Ledger_EmptyTable();
+    /// @notice `index` counts through both tables: offers, then apps.
     error Ledger_TableNotAscending(uint256 index);
     error Ledger_EmptyBatch();
     error Ledger_EmptyGroup(uint256 group);
@@ -122,14 +127,14 @@ interface ILedger {
     /// an account is short.
     function settle(uint24 operatorId, bytes calldata batch) external;
 
-    /// @notice Shows a row, or reverts with `Ledger_WrongProof`.
+    /// @notice Shows a row, or reverts with `Ledger_WrongProof`; with `Ledger_RowOutOfRange` if the group has no such row.
     function proveRow(RowProof calldata proof) external view returns (Row memory);
 
     /// @notice EIP-712 digest of a receipt, domain "AI1NET Ledger"/"1": what a receipt key signs.
     function hashReceipt(Receipt calldata receipt) external view returns (bytes32);
 
     /// @notice Announces a protocol fee of at most 1,000 bps; it applies to batches whose span begins at or after
-    /// `effectiveAt`, at least `FEE_NOTICE` ahead. Only the owner.
+    /// `effectiveAt`, at least a day ahead and not before a change announced earlier. Only the owner.
     function scheduleProtocolFee(uint16 feeBps, uint40 effectiveAt) external;
 
     /// @notice The fee for requests served at `servedAt`, in bps.
