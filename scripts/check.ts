@@ -3,7 +3,6 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
 const HARDHAT = [process.execPath, "node_modules/hardhat/dist/src/cli.js"];
-const GAS_SNAPSHOT = ".gas-snapshot";
 
 const STEPS: readonly { name: string; command: readonly string[]; when?: boolean }[] = [
   { name: "build contracts", command: [...HARDHAT, "build"] },
@@ -16,11 +15,7 @@ const STEPS: readonly { name: string; command: readonly string[]; when?: boolean
   { name: "lint", command: ["oxlint"] },
   { name: "types", command: ["tsc", "--noEmit"] },
   { name: "unused code", command: ["knip"] },
-  {
-    name: "gas snapshot",
-    command: [...HARDHAT, "test", "solidity", "--snapshot-check"],
-    when: existsSync(GAS_SNAPSHOT),
-  },
+  { name: "gas snapshot", command: [process.execPath, "scripts/bench/gas.ts", "--check"] },
 ];
 
 const failed: string[] = [];

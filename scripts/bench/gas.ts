@@ -17,7 +17,8 @@ import { Random } from "../../test/contracts/fixtures/random.ts";
 
 const SEED = 20_26;
 const SNAPSHOT = new URL("gas-snapshot.json", import.meta.url);
-const GENESIS = "2026-11-02T00:00:00Z"; // timestamps are calldata: a fixed start makes every byte the same
+const GENESIS = "2026-11-02T00:00:00Z";
+const SERVED_AT_SEC = Date.parse("2026-11-02T12:34:56Z") / 1000; // calldata: fixed, so that every byte is
 const OFFERS = 5;
 const APP_FEE_BPS = 500;
 const FAILURE_RATE = 0.01;
@@ -70,13 +71,15 @@ async function measure({ rows, rowsPerAccount, target }: (typeof CASES)[number])
   const market = await deployMarket();
   const accountIds: number[] = [];
   while (accountIds.length < rows / rowsPerAccount) accountIds.push(await market.openAccount(DEPOSIT_WEI));
+  await market.ethers.provider.send("evm_setNextBlockTimestamp", [SERVED_AT_SEC]);
   const settle = async () => {
     const groups = accountIds.map((accountId): Group => ({
       accountId,
       appId: random.int(0, 1),
       rows: Array.from({ length: rowsPerAccount }, () => randomRow(random)),
     }));
-    const { bytes } = encodeBatch(await market.batch(groups));
+    const served = { servedFromSec: SERVED_AT_SEC, servedToSec: SERVED_AT_SEC };
+    const { bytes } = encodeBatch(await market.batch(groups, served));
     const receipt = await (await market.settle(bytes)).wait();
     if (receipt === null) throw new Error("the batch was not mined");
     return { gasUsed: Number(receipt.gasUsed), batchBytes: bytes.length };
