@@ -22,7 +22,7 @@ export type Behaviour = (res: ServerResponse, req: IncomingMessage) => void | Pr
 
 export async function runProvider(test: Pick<TestContext, "after">, behave: Behaviour): Promise<Provider> {
   const seen: Provider["seen"] = [];
-  const server = createServer(async (req, res) => {
+  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const chunks = await Array.fromAsync(req as AsyncIterable<Buffer>);
     seen.push({
       method: req.method ?? "",
@@ -34,7 +34,8 @@ export async function runProvider(test: Pick<TestContext, "after">, behave: Beha
       if (!res.writableFinished) provider.cut++;
     });
     await behave(res, req);
-  });
+  };
+  const server = createServer((req, res) => void answer(req, res));
   const provider: Provider = { baseUrl: "", seen, connections: 0, cut: 0 };
   server.on("connection", () => provider.connections++);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -18,7 +18,10 @@ interface ErrorBody {
 async function start(test: TestContext) {
   const app = await runApp(test);
   app.world.upstream.script(1, { answer: answer("Hello!", 1, 1) });
-  const send = async (path: string, init: RequestInit = {}) => {
+  const send = async (
+    path: string,
+    init: { method?: string; body?: string; headers?: Record<string, string> } = {},
+  ) => {
     const headers = { authorization: BEARER, "content-type": "application/json", ...init.headers };
     const response = await fetch(app.origin + path, { ...init, headers });
     const body = (await response.json()) as ErrorBody;

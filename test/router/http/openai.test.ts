@@ -1,7 +1,7 @@
 /** What a stock OpenAI client sees. */
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import OpenAI from "openai";
+import OpenAI, { APIError, AuthenticationError, NotFoundError } from "openai";
 import { runApp } from "../../fakes/app.ts";
 import { answer, delta, finish, role, usage } from "../../fakes/upstream.ts";
 import { ACCOUNT, EMBEDDER, MODEL, SECRET, fakeWorld, sampleOffer } from "../../fakes/world.ts";
@@ -15,11 +15,11 @@ async function start(test: TestContext, options: Parameters<typeof fakeWorld>[0]
   return { ...app, client, upstream: app.world.upstream };
 }
 
-async function failure(promise: PromiseLike<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> {
+async function failure(promise: PromiseLike<unknown>): Promise<APIError> {
   try {
     await promise;
   } catch (error) {
-    assert.ok(error instanceof OpenAI.APIError, String(error));
+    assert.ok(error instanceof APIError, String(error));
     return error;
   }
   return assert.fail("it succeeded");
@@ -50,10 +50,10 @@ describe("a stock OpenAI client", () => {
       cost_wei: "217",
     });
     assert.equal(receipt.id, `${ACCOUNT}-0`);
-    assert.deepEqual(Object.keys(receipt.fields).toSorted(), [
-      ...["accountId", "amount", "appId", "inputUnits", "offerId", "operatorId", "outputUnits"],
-      ...["requestHash", "responseHash", "seq", "servedAt", "timing"],
-    ]);
+    assert.equal(
+      Object.keys(receipt.fields).toSorted().join(" "),
+      "accountId amount appId inputUnits offerId operatorId outputUnits requestHash responseHash seq servedAt timing",
+    );
     const header = Buffer.from(response.headers.get("x-ai1net-receipt") ?? "", "base64url").toString();
     assert.deepEqual(JSON.parse(header), receipt);
   });
@@ -153,9 +153,9 @@ describe("a stock OpenAI client", () => {
     const { client, origin } = await start(t);
     const stranger = new OpenAI({ baseURL: `${origin}/v1`, apiKey: "sk-ai1-nobody" });
     const denied = await failure(stranger.chat.completions.create({ model: MODEL, messages }));
-    assert.ok(denied instanceof OpenAI.AuthenticationError);
+    assert.ok(denied instanceof AuthenticationError);
     const missing = await failure(client.chat.completions.create({ model: "nobody/none", messages }));
-    assert.ok(missing instanceof OpenAI.NotFoundError);
+    assert.ok(missing instanceof NotFoundError);
   });
 
   it("lists models, and finds one whose name has a slash", async (t) => {

@@ -11,11 +11,10 @@ const strict = { allowLoopback: false };
 const development = { allowLoopback: true };
 
 describe("the endpoint policy", () => {
-  for (const address of [
-    ...["10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1"],
-    ...["255.255.255.255", "::", "fe80::1", "fd00::1", "ff02::1", "::ffff:10.0.0.1", "::ffff:a00:1"],
-    ...["64:ff9b::a00:1", "2002:a00:1::", "2001::1", "::10.0.0.1", "not an address", ""],
-  ])
+  const never = `
+    10.1.2.3 172.16.0.1 192.168.1.1 100.64.0.1 169.254.169.254 0.0.0.0 224.0.0.1 255.255.255.255
+    :: fe80::1 fd00::1 ff02::1 ::ffff:10.0.0.1 ::ffff:a00:1 64:ff9b::a00:1 2002:a00:1:: 2001::1 ::10.0.0.1`;
+  for (const address of [...never.trim().split(/\s+/), "not an address", ""])
     it(`never allows ${address || "nothing"}`, () => {
       assert.equal(isAllowedAddress(address, strict), false);
       assert.equal(isAllowedAddress(address, development), false);

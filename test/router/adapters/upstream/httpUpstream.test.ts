@@ -16,8 +16,14 @@ import { answer, delta, finish, role, usage } from "../../../fakes/upstream.ts";
 import { sampleEndpoint } from "../../../fakes/world.ts";
 
 const LIMITS = {
-  ...{ connectMs: 300, headersMs: 300, firstContentMs: 400, idleMs: 200, tailMs: 100, totalMs: 2_000 },
-  ...{ mostAnswerBytes: 10_000, mostEventCharacters: 1_000 },
+  connectMs: 300,
+  headersMs: 300,
+  firstContentMs: 400,
+  idleMs: 200,
+  tailMs: 100,
+  totalMs: 2_000,
+  mostAnswerBytes: 10_000,
+  mostEventCharacters: 1_000,
 };
 
 async function start(test: TestContext, behave: Behaviour) {
