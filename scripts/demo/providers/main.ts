@@ -25,6 +25,7 @@ const provider = await startProvider({
   port: Number(port),
   apiKey: process.env["PROVIDER_KEY"] || undefined,
 });
+process.send?.({ baseUrl: provider.baseUrl });
 console.log(`${chosen.name} serves ${model} at ${provider.baseUrl}`);
 
 let stopping = false;
