@@ -11,14 +11,24 @@ const Shape = z.object({
   rpcUrl: z.url(),
   chainId: z.int(),
   routerUrl: z.url(),
+  operatorId: z.int(),
   contracts: z.object({ AI1NET: address, Registry: address, Escrow: address, Ledger: address }),
   demo: z.object({
     apiKey: z.string(),
     payer: address,
+    accountId: z.int(),
     /** Holds what is left of the demo's tokens; new identities are funded from it. */
     treasury: address,
     providers: z.array(
-      z.object({ name: z.string(), providerId: z.int(), model: z.string(), baseUrl: z.string() }),
+      z.object({
+        name: z.string(),
+        providerId: z.int(),
+        listingId: z.int(),
+        offerId: z.int(),
+        owner: address,
+        model: z.string(),
+        baseUrl: z.string(),
+      }),
     ),
   }),
 });

@@ -5,8 +5,8 @@ import { Command, InvalidArgumentError } from "commander";
 import { buildContracts } from "./deploy/buildContracts.ts";
 import { Demo } from "./demo/demo.ts";
 import { AlreadyRunning, lockDataDir } from "./demo/lock.ts";
-import { describeError } from "./network/describeError.ts";
-import type { DevNetwork } from "./network/network.ts";
+import { describeError } from "./describeError.ts";
+import type { EconomyFile } from "./economyFile.ts";
 
 const ROUTER_PORT = 8_080;
 const CHAIN_PORT = 8_545;
@@ -46,7 +46,7 @@ async function removeKept(): Promise<void> {
     "chain-cache",
     "dev.json",
     "economy.json",
-    "identities.json",
+    "provider.key",
     "logs",
     "router",
     "secret",
@@ -59,7 +59,7 @@ async function removeKept(): Promise<void> {
   lock.release();
 }
 
-function printReady({ routerUrl, rpcUrl, contracts, demo }: DevNetwork): void {
+function printReady({ routerUrl, rpcUrl, contracts, demo }: EconomyFile): void {
   const data = options.data === "data" ? "" : ` --data ${options.data}`;
   const body = JSON.stringify({
     model: "ai1net/storyteller",

@@ -1,16 +1,17 @@
 /** The whole demo: a chain, the contracts, a router, providers; started in order, supervised, stopped in order. */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { rpcProvider, type DevNetwork } from "../network/network.ts";
-import { RouterClient } from "../network/routerClient.ts";
+import { JsonRpcProvider } from "ethers";
+import { economyFilePath, readEconomyFile, type EconomyFile } from "../economyFile.ts";
+import { announceEndpoint, servedEndpoints } from "../provider/routerApi.ts";
 import { DEV_CHAIN_ID, startChain, type LocalChain } from "./chain.ts";
 import type { Child } from "./child.ts";
 import { devKeys, type DevKeys } from "./devKeys.ts";
 import { buildHash, readEconomy, setUpEconomy, type DemoEconomy } from "./economy.ts";
 import { freePort } from "./freePort.ts";
 import { lockDataDir } from "./lock.ts";
-import { DEMO_PROVIDERS } from "./providers/catalog.ts";
+import { DEMO_PROVIDERS, type DemoProvider } from "./providers/catalog.ts";
 import { startDemoProvider, type DemoProviderProcess } from "./providerProcess.ts";
 import { demoApiKey, ROUTER_STOP_MS, startRouter } from "./routerProcess.ts";
 
@@ -25,7 +26,7 @@ export interface DemoOptions {
 }
 
 export interface RunningDemo {
-  readonly network: DevNetwork;
+  readonly network: EconomyFile;
   /** Resolves with the reason when a process ended that should not have; never when it was stopped. */
   readonly failed: Promise<string>;
 }
@@ -39,9 +40,17 @@ function writeJson(file: string, value: object): void {
   renameSync(`${file}.new`, file);
 }
 
-/** What the last start wrote; undefined at the first. */
-function readDevNetwork(file: string): DevNetwork | undefined {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as DevNetwork) : undefined;
+/** A connection that sees each block soon, for one second is all it takes. */
+const rpcAt = (url: string): JsonRpcProvider =>
+  new JsonRpcProvider(url, DEV_CHAIN_ID, { staticNetwork: true, pollingInterval: 200, cacheTimeout: -1 });
+
+/** The API key of the last run; undefined if there was none. */
+function knownApiKey(dataDir: string): string | undefined {
+  try {
+    return readEconomyFile(dataDir).demo.apiKey;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The order in which processes stop: the router needs the others to settle. */
@@ -72,7 +81,7 @@ export class Demo {
     this.#options = options;
     const file = (name: string): string => path.join(options.dataDir, name);
     this.#files = {
-      dev: file("dev.json"),
+      dev: economyFilePath(options.dataDir),
       economy: file("economy.json"),
       chain: file("chain.json"),
       router: file("router"),
@@ -88,7 +97,7 @@ export class Demo {
     mkdirSync(path.join(dataDir, "logs"), { recursive: true, mode: 0o700 });
     this.#lock = await lockDataDir(dataDir, say);
     const keys = devKeys(dataDir);
-    const known = readDevNetwork(this.#files.dev);
+    const knownKey = knownApiKey(dataDir);
 
     const isFresh = !existsSync(this.#files.economy) || !existsSync(this.#files.chain);
     // A set-up that was interrupted has left things that fit nothing.
@@ -102,31 +111,27 @@ export class Demo {
     const economy = await this.#economy(isFresh, keys, this.#chain);
 
     const routerPort = await this.#port("router", this.#options.routerPort);
-    const [router] = await Promise.all([
+    const [routerUrl] = await Promise.all([
       this.#startRouter(routerPort, keys, economy),
       this.#startProviders(keys),
     ]);
-    done(`router ready at ${router.url}`);
-    await this.#announce(router, keys, economy);
+    done(`router ready at ${routerUrl}`);
+    await this.#announce(routerUrl, keys, economy);
     done(
       `all ${new Set(DEMO_PROVIDERS.map(({ model }) => model)).size} models served by ${this.#providers.length} providers`,
     );
 
-    const apiKey = await demoApiKey(
-      router,
-      keys,
-      economy.accountId,
-      isFresh ? undefined : known?.demo.apiKey,
-    );
-    const network: DevNetwork = {
+    const apiKey = await demoApiKey(router, keys, economy.accountId, isFresh ? undefined : knownKey);
+    const network: EconomyFile = {
       rpcUrl: this.#chain.rpcUrl,
       chainId: DEV_CHAIN_ID,
-      routerUrl: router.url,
+      routerUrl,
       contracts: economy.contracts,
       operatorId: economy.operatorId,
       demo: {
         apiKey,
         payer: economy.payer,
+        treasury: economy.treasury,
         accountId: economy.accountId,
         providers: economy.providers.map((provider, i) => ({
           ...provider,
@@ -181,7 +186,7 @@ export class Demo {
       done("contracts, operator, providers and payer as they were");
       return economy;
     }
-    const rpc = rpcProvider(chain.rpcUrl, DEV_CHAIN_ID);
+    const rpc = rpcAt(chain.rpcUrl);
     try {
       const economy = await setUpEconomy(rpc, keys, DEMO_PROVIDERS, done);
       await chain.save();
@@ -192,14 +197,14 @@ export class Demo {
     }
   }
 
-  async #startRouter(port: number, keys: DevKeys, economy: DemoEconomy): Promise<RouterClient> {
+  async #startRouter(port: number, keys: DevKeys, economy: DemoEconomy): Promise<string> {
     const { dataDir, say } = this.#options;
     const options = { dataDir, port, rpcUrl: this.#chain?.rpcUrl ?? "", keys, economy, track: this.#track };
     this.#supervise(await startRouter(options), async () => {
       say("the router ended unexpectedly; starting it again, once");
       this.#supervise(await startRouter(options));
     });
-    return new RouterClient(`http://127.0.0.1:${port}`);
+    return `http://127.0.0.1:${port}`;
   }
 
   async #startProviders(keys: DevKeys): Promise<void> {
@@ -214,31 +219,31 @@ export class Demo {
   }
 
   /** Tells the router where the listings are served, and waits until it has seen that they are. */
-  async #announce(router: RouterClient, keys: DevKeys, economy: DemoEconomy): Promise<void> {
-    const rpc = rpcProvider(this.#chain?.rpcUrl ?? "", DEV_CHAIN_ID);
-    const chain = { chainId: DEV_CHAIN_ID, registry: economy.contracts.Registry };
+  async #announce(routerUrl: string, keys: DevKeys, demo: DemoEconomy): Promise<void> {
+    const economy = { routerUrl, chainId: DEV_CHAIN_ID, contracts: demo.contracts };
+    const rpc = rpcAt(this.#chain?.rpcUrl ?? "");
     const deadline = Date.now() + SERVED_MS;
-    await Promise.all(
-      DEMO_PROVIDERS.map(async ({ name, model }, i) => {
-        const message = {
-          listingId: economy.providers[i]?.listingId ?? 0,
-          baseUrl: this.#providers[i]?.baseUrl ?? "",
-          upstreamModel: model,
-          apiKey: keys.token(`endpoint/${name}`),
-          maxOutputUnits: 4_096,
-          contextUnits: 32_768,
-        };
-        await router.setEndpoint(message, keys.wallet(`provider/${name}`, rpc), chain);
-        const isUp = async (): Promise<boolean> =>
-          (await router.endpoints(model)).some(
-            (endpoint) => endpoint.listing_id === message.listingId && endpoint.status === "up",
-          );
-        while (!(await isUp())) {
-          if (Date.now() > deadline) throw new Error(`the router does not serve ${model} by ${name}`);
-          await sleep(100);
-        }
-      }),
-    ).finally(() => rpc.destroy());
+    const announce = async ({ name, model }: DemoProvider, i: number): Promise<void> => {
+      const listingId = demo.providers[i]?.listingId ?? 0;
+      const settings = {
+        listingId,
+        baseUrl: this.#providers[i]?.baseUrl ?? "",
+        upstreamModel: model,
+        apiKey: keys.token(`endpoint/${name}`),
+        maxOutputUnits: 4_096,
+        contextUnits: 32_768,
+      };
+      await announceEndpoint({ economy, wallet: keys.wallet(`provider/${name}`, rpc) }, settings);
+      const isUp = async (): Promise<boolean> =>
+        (await servedEndpoints({ economy }, model)).some(
+          (endpoint) => endpoint.listing_id === listingId && endpoint.status === "up",
+        );
+      while (!(await isUp())) {
+        if (Date.now() > deadline) throw new Error(`the router does not serve ${model} by ${name}`);
+        await sleep(100);
+      }
+    };
+    await Promise.all(DEMO_PROVIDERS.map(announce)).finally(() => rpc.destroy());
   }
 
   /** Knows of every process from its first moment on, here and, if this one is killed, in the lock. */

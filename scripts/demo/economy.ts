@@ -13,8 +13,8 @@ import { artifactOf } from "../deploy/artifacts.ts";
 import { contractsOf, deploy, type Deployment } from "../deploy/deploy.ts";
 import { deployTimelock } from "../deploy/timelock.ts";
 import { DEMO_WINDOWS } from "../deploy/windows.ts";
-import { eventOf, mined } from "../network/mined.ts";
-import { parsePerMillion } from "../network/prices.ts";
+import { eventOf, mined } from "../mined.ts";
+import { parsePerMillion } from "../provider/prices.ts";
 import type { DevKeys } from "./devKeys.ts";
 import type { DemoProvider } from "./providers/catalog.ts";
 
@@ -24,6 +24,8 @@ export interface DemoEconomy {
   /** Of the bytecode that was deployed. */
   readonly build: string;
   readonly operatorId: number;
+  /** Holds what is left of the supply. */
+  readonly treasury: string;
   readonly payer: string;
   readonly accountId: number;
   readonly providers: readonly {
@@ -171,6 +173,7 @@ export async function setUpEconomy(
     timelock,
     build: buildHash(),
     operatorId,
+    treasury: admin.address,
     payer: payerAddress,
     accountId,
     providers: providers.map(({ demo, owner }, i) => ({

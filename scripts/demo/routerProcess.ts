@@ -1,7 +1,6 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
-import { RouterClient } from "../network/routerClient.ts";
 import { DEV_CHAIN_ID } from "./chain.ts";
 import { startChild, type Child, type ChildOptions } from "./child.ts";
 import type { DevKeys } from "./devKeys.ts";
@@ -49,8 +48,7 @@ export async function startRouter(options: RouterOptions): Promise<Child> {
       AI1NET_DRAIN_MS: String(DRAIN_MS),
     },
   });
-  const client = new RouterClient(`http://127.0.0.1:${port}`);
-  for (const deadline = Date.now() + READY_MS; !(await client.isReady()); await sleep(100)) {
+  for (const deadline = Date.now() + READY_MS; !(await isReady(port)); await sleep(100)) {
     if (child.isRunning() && Date.now() < deadline) continue;
     const what = child.isRunning()
       ? `is not ready after ${READY_MS / 1_000} s`
@@ -61,23 +59,30 @@ export async function startRouter(options: RouterOptions): Promise<Child> {
   return child;
 }
 
+async function isReady(port: number): Promise<boolean> {
+  return fetch(`http://127.0.0.1:${port}/readyz`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
+
 /** The demo payer's API key: the one that was made before, if the router still knows it. */
 export async function demoApiKey(
-  client: RouterClient,
+  routerUrl: string,
   keys: DevKeys,
   accountId: number,
   known: string | undefined,
 ): Promise<string> {
   if (known !== undefined) {
-    const isValid = await client.call("GET", "/v1/key", { bearer: known }).then(
-      () => true,
-      () => false,
-    );
-    if (isValid) return known;
+    const { ok } = await fetch(`${routerUrl}/v1/key`, { headers: { authorization: `Bearer ${known}` } });
+    if (ok) return known;
   }
-  const made = await client.call<{ key: string }>("POST", "/v1/keys", {
-    bearer: keys.token("admin"),
-    body: { accountId, name: "demo" },
+  const response = await fetch(`${routerUrl}/v1/keys`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${keys.token("admin")}` },
+    body: JSON.stringify({ accountId, name: "demo" }),
   });
-  return made.key;
+  if (!response.ok)
+    throw new Error(`the router makes no API key: ${response.status} ${await response.text()}`);
+  return ((await response.json()) as { key: string }).key;
 }

@@ -1,8 +1,11 @@
 /** What the command line asks of a router. */
-import { keccak256, toUtf8Bytes } from "ethers";
+import { keccak256, toUtf8Bytes, type Signer } from "ethers";
 import { z } from "zod";
 
-import type { Connection } from "./connection.ts";
+import type { EconomyFile } from "../economyFile.ts";
+
+/** A router, and the chain that it settles on. */
+export type RouterOf = { readonly economy: Pick<EconomyFile, "routerUrl" | "chainId" | "contracts"> };
 
 export class RouterError extends Error {
   override readonly name = "RouterError";
@@ -25,7 +28,7 @@ export type ServedEndpoint = z.infer<typeof Endpoints>["data"]["endpoints"][numb
 
 /** The endpoints that serve a model now; none for a model that the router does not know. */
 export async function servedEndpoints(
-  { economy }: Connection,
+  { economy }: RouterOf,
   model: string,
 ): Promise<readonly ServedEndpoint[]> {
   const response = await fetch(`${economy.routerUrl}/v1/models/${encodeURI(model)}/endpoints`);
@@ -55,7 +58,10 @@ const ENDPOINT_TYPE = {
 };
 
 /** Tells the router where a listing is served, signed by the provider's owner. @throws {RouterError} */
-export async function announceEndpoint(connection: Connection, settings: EndpointSettings): Promise<void> {
+export async function announceEndpoint(
+  connection: RouterOf & { readonly wallet: Signer },
+  settings: EndpointSettings,
+): Promise<void> {
   const { economy, wallet } = connection;
   const issuedAt = Math.floor(Date.now() / 1000);
   const { listingId, baseUrl, upstreamModel, apiKey, maxOutputUnits, contextUnits } = settings;
@@ -86,7 +92,7 @@ export async function announceEndpoint(connection: Connection, settings: Endpoin
 
 /** Has the router serve one small request by this very provider, paid by the demo's key. @throws {RouterError} */
 export async function firstRequest(
-  { economy }: Connection,
+  { economy }: { readonly economy: EconomyFile },
   model: string,
   providerId: number,
 ): Promise<string> {

@@ -1,5 +1,5 @@
 import { Interface, isCallException, isError } from "ethers";
-import { artifactOf } from "../deploy/artifacts.ts";
+import { artifactOf } from "./deploy/artifacts.ts";
 
 const CONTRACTS = ["Registry", "Escrow", "Ledger", "AI1NET"];
 
