@@ -145,6 +145,8 @@ export interface Chain {
   commitmentOf(batchNo: number): Promise<Hex | undefined>;
   /** The settling transaction of a batch; undefined while there is none. */
   settledBatch(batchNo: number): Promise<SettledBatch | undefined>;
+  /** The bytes that a batch was settled with, out of its transaction; undefined where they can't be read from it. */
+  batchBytes(batchNo: number): Promise<Hex | undefined>;
   /** The unpaid parts recorded for a settled batch, in order of its events. */
   shortfalls(batchNo: number): Promise<readonly { accountId: number; shortfallWei: bigint }[]>;
   /** Sends a batch and waits for it, resending with higher fees as needed. Safe to repeat with the same bytes. */

@@ -49,7 +49,9 @@ export type JournalRecord =
   | { readonly kind: "endpoint"; readonly endpoint: Endpoint }
   | { readonly kind: "batch"; readonly batch: BuiltBatch }
   /** A built batch that can never be mined any more was given up; its rows go into another. */
-  | { readonly kind: "batchDropped"; readonly batchNo: number; readonly commitment: Hex };
+  | { readonly kind: "batchDropped"; readonly batchNo: number; readonly commitment: Hex }
+  /** The operator decided that the account's rows below `nextSeq` are none of this journal's. */
+  | { readonly kind: "tailAccepted"; readonly accountId: number; readonly nextSeq: number };
 
 /** Every record but an outcome, which gets its numbers and signatures while it is written. */
 export type Fact = Exclude<JournalRecord, { kind: "outcome" }>;

@@ -169,6 +169,7 @@ function recordsOf(group: Buffer): JournalRecord[] {
 }
 
 function count(counters: Map<number, number>, record: JournalRecord): void {
+  if (record.kind === "tailAccepted") counters.set(record.accountId, record.nextSeq);
   if (record.kind !== "outcome") return;
   for (const { receipt } of record.outcome.receipts) counters.set(receipt.accountId, receipt.seq + 1);
 }
@@ -236,7 +237,7 @@ class OpenJournal implements FileJournal {
       this.distrust(
         `unverified tail: account ${accountId} is at sequence number ${nextSeq} elsewhere, at ${own} in the journal`,
       );
-      if (!this.#failure) this.#counters.set(accountId, nextSeq);
+      if (!this.#failure) return this.adopt({ kind: "tailAccepted", accountId, nextSeq });
     }
     return Promise.resolve();
   }

@@ -104,10 +104,7 @@ class OpenJournal implements PostgresJournal {
         `unverified tail: account ${accountId} is at sequence number ${nextSeq} elsewhere, at ${own} in the database`,
       );
       if (this.#distrusted) return;
-      await database.rows("UPDATE accounts SET next_seq = greatest(next_seq, $2) WHERE account_id = $1", [
-        accountId,
-        nextSeq,
-      ]);
+      await this.append({ kind: "tailAccepted", accountId, nextSeq });
     }
     this.#seen.set(accountId, Math.max(own, nextSeq));
   }

@@ -97,6 +97,12 @@ async function applyFact(sql: Sql, fact: Fact): Promise<void> {
         fact.commitment,
       ]);
       return;
+    case "tailAccepted":
+      await sql.rows("UPDATE accounts SET next_seq = greatest(next_seq, $2) WHERE account_id = $1", [
+        fact.accountId,
+        fact.nextSeq,
+      ]);
+      return;
   }
 }
 

@@ -318,8 +318,13 @@ describe("file journal", () => {
     const accepted = await open(directory, { acceptTail: true });
     await accepted.openAccount(1, 5);
     assert.equal(accepted.failure(), undefined);
-    assert.equal((await accepted.commit(sampleOutcome()))[0]?.receipt.seq, 5);
     await accepted.close();
+
+    // Once is enough.
+    const again = await open(directory);
+    await again.openAccount(1, 5);
+    assert.equal((await again.commit(sampleOutcome()))[0]?.receipt.seq, 5);
+    await again.close();
   });
 
   it("commits nothing for an account that was not opened, and goes on", async (t) => {

@@ -1,0 +1,99 @@
+import { parseEventLogs, type Hex, type Log } from "viem";
+
+import type { ChainChanges, SettledBatch } from "../../ports.ts";
+import { escrowAbi, ledgerAbi } from "./abi.ts";
+import type { Client, Contracts } from "./contracts.ts";
+
+/** Nodes bound what one call may ask for. */
+const BLOCKS_AT_ONCE = 2_000n;
+const REMEMBERED_BLOCKS = 128;
+/** A node that lags behind another gives an older head a few times; a chain that went back keeps giving it. */
+const PATIENCE = 5;
+
+export interface ChangeReader {
+  changes(fromBlock: bigint): Promise<ChainChanges>;
+}
+
+/** Reads the contracts' logs block range by block range, and remembers block hashes to notice a reorganization. */
+export function changeReader(client: Client, contracts: Contracts, operatorId: number): ChangeReader {
+  const hashes = new Map<bigint, Hex>();
+  let behind = 0;
+
+  const remember = (blockNumber: bigint, hash: Hex): void => {
+    hashes.set(blockNumber, hash);
+    for (const old of hashes.keys()) {
+      if (hashes.size <= REMEMBERED_BLOCKS) break;
+      hashes.delete(old);
+    }
+  };
+
+  const logsOf = async (fromBlock: bigint, toBlock: bigint): Promise<Log[]> => {
+    const logs: Log[] = [];
+    for (let from = fromBlock; from <= toBlock; from += BLOCKS_AT_ONCE) {
+      const to = from + BLOCKS_AT_ONCE - 1n < toBlock ? from + BLOCKS_AT_ONCE - 1n : toBlock;
+      const address = [contracts.registry, contracts.escrow, contracts.ledger];
+      logs.push(...(await client.getLogs({ address, fromBlock: from, toBlock: to })));
+    }
+    return logs;
+  };
+
+  return {
+    changes: async (fromBlock) => {
+      const head = await client.getBlock({ blockTag: "latest" });
+      const nothing = { accountIds: [], market: false, settled: [] };
+      const expected = hashes.get(fromBlock);
+      if (head.number < fromBlock) {
+        if (++behind < PATIENCE) return { ...nothing, blockNumber: fromBlock, reorganized: false };
+      } else if (expected !== undefined) {
+        const { hash } = head.number === fromBlock ? head : await client.getBlock({ blockNumber: fromBlock });
+        if (hash === expected) behind = 0;
+        else behind = PATIENCE;
+      }
+      if (behind >= PATIENCE) {
+        behind = 0;
+        hashes.clear();
+        remember(head.number, head.hash);
+        return { ...nothing, blockNumber: head.number, reorganized: true };
+      }
+      remember(head.number, head.hash);
+      if (head.number === fromBlock) return { ...nothing, blockNumber: fromBlock, reorganized: false };
+      const logs = await logsOf(fromBlock + 1n, head.number);
+      return { ...sort(logs, contracts, operatorId), blockNumber: head.number, reorganized: false };
+    },
+  };
+}
+
+const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
+
+function sort(
+  logs: readonly Log[],
+  { registry, escrow, ledger }: Contracts,
+  operatorId: number,
+): Pick<ChainChanges, "accountIds" | "market" | "settled"> {
+  const accountIds = new Set<number>();
+  for (const { args } of parseEventLogs({
+    abi: escrowAbi,
+    logs: logs.filter(({ address }) => same(address, escrow)),
+  })) {
+    accountIds.add(args.accountId);
+  }
+  const settled: SettledBatch[] = [];
+  for (const { eventName, args, transactionHash, blockNumber } of parseEventLogs({
+    abi: ledgerAbi,
+    logs: logs.filter(({ address }) => same(address, ledger)),
+  })) {
+    if (eventName !== "BatchSettled" || args.operatorId !== operatorId) continue;
+    if (transactionHash === null || blockNumber === null) continue;
+    settled.push({
+      batchNo: args.batchNo,
+      commitment: args.commitment,
+      txHash: transactionHash,
+      blockNumber,
+    });
+  }
+  return {
+    accountIds: [...accountIds],
+    market: logs.some(({ address }) => same(address, registry)),
+    settled,
+  };
+}

@@ -1,0 +1,97 @@
+import { privateKeyToAccount } from "viem/accounts";
+
+import type { Hex } from "../../model/bytes.ts";
+import type { Chain, Logger, VerifyEndpoint } from "../../ports.ts";
+import { registryAbi } from "./abi.ts";
+import { batchReader } from "./batchReader.ts";
+import { BatchSender } from "./batchSender.ts";
+import { changeReader } from "./changeReader.ts";
+import { findContracts, rpcClient, type Contracts } from "./contracts.ts";
+import { marketReader } from "./marketReader.ts";
+import { readAccount } from "./readAccount.ts";
+import { verifyEndpoint } from "./verifyEndpoint.ts";
+
+export interface ChainOptions {
+  readonly rpcUrl: string;
+  readonly chainId: number;
+  readonly ledger: Hex;
+  readonly operatorId: number;
+  /** Private key that sends batches and pays their gas. */
+  readonly settlerKey: Hex;
+  /** Address of the configured receipt key. */
+  readonly receiptKeyAddress: Hex;
+  readonly log: Logger;
+  /** How long one `settle` waits for its transaction; default 120,000. */
+  readonly settleTimeoutMs?: number;
+  /** After this long without being mined, a transaction is replaced by a dearer one; default 30,000. */
+  readonly bumpAfterMs?: number;
+  /** Default 500. */
+  readonly receiptPollMs?: number;
+  /** Default 1,000 gwei. */
+  readonly maxFeePerGasWei?: bigint;
+}
+
+export interface OpenedChain extends Chain {
+  readonly contracts: Contracts;
+  readonly settler: Hex;
+  readonly verifyEndpoint: VerifyEndpoint;
+}
+
+/** Connects to the chain. @throws {WrongChain} when it is another one, or there is no Ledger */
+export async function openChain(options: ChainOptions): Promise<OpenedChain> {
+  const { chainId, operatorId, log } = options;
+  const client = rpcClient(options.rpcUrl);
+  const contracts = await findContracts(client, options.ledger, chainId);
+  const settler = privateKeyToAccount(options.settlerKey);
+  const market = marketReader(client, contracts);
+  const changes = changeReader(client, contracts, operatorId);
+  const sender = new BatchSender({
+    client,
+    contracts,
+    operatorId,
+    chainId,
+    settler,
+    log,
+    timeoutMs: options.settleTimeoutMs ?? 120_000,
+    bumpAfterMs: options.bumpAfterMs ?? 30_000,
+    receiptPollMs: options.receiptPollMs ?? 500,
+    maxFeePerGasWei: options.maxFeePerGasWei ?? 1_000_000_000_000n,
+  });
+  const registry = { address: contracts.registry, abi: registryAbi } as const;
+  return {
+    contracts,
+    settler: settler.address,
+    verifyEndpoint: (message, signature) => verifyEndpoint(client, contracts, chainId, message, signature),
+    blockNumber: () => client.getBlockNumber(),
+    blockTimeSec: async () => Number((await client.getBlock({ blockTag: "latest" })).timestamp),
+    operator: async () => {
+      const [operator, settlerAllowed, keyOwner, settlerGasWei] = await Promise.all([
+        client.readContract({ ...registry, functionName: "operator", args: [operatorId] }),
+        client.readContract({ ...registry, functionName: "isSettler", args: [operatorId, settler.address] }),
+        client.readContract({
+          ...registry,
+          functionName: "operatorOfReceiptKey",
+          args: [options.receiptKeyAddress],
+        }),
+        client.getBalance({ address: settler.address }),
+      ]);
+      return {
+        operatorId,
+        payee: operator.payee,
+        bondWei: operator.bond.bonded,
+        receiptKeyKnown: keyOwner === operatorId,
+        settlerAllowed,
+        settlerGasWei,
+      };
+    },
+    market: () => market.read(),
+    account: (accountId) => readAccount(client, contracts, accountId),
+    ...batchReader(client, contracts, operatorId),
+    settle: (batch) => sender.settle(batch),
+    changes: async (fromBlock) => {
+      const found = await changes.changes(fromBlock);
+      if (found.reorganized) market.reset();
+      return found;
+    },
+  };
+}
