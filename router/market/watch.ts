@@ -1,0 +1,112 @@
+import type { AccountBook, AccountSnapshot } from "../model/account.ts";
+import type { MarketSnapshot } from "../model/market.ts";
+import type { Chain, Logger, SequenceCounters } from "../ports.ts";
+
+export interface WatchOptions {
+  readonly chain: Chain;
+  readonly operatorId: number;
+  readonly accounts: AccountBook;
+  readonly counters: SequenceCounters;
+  readonly onMarket: (market: MarketSnapshot) => void;
+  readonly log: Logger;
+  readonly pollMs: number;
+}
+
+/** Longer without news of the chain than this many polls, and balances can't be trusted for new requests. */
+const STALE_POLLS = 30;
+const STALE_MIN_MS = 30_000;
+
+/** Keeps accounts and market as the chain has them, by polling for what has changed. Survives the chain being away. */
+export class Watch {
+  readonly #options: WatchOptions;
+  #blockNumber = -1n;
+  #seenAtMs = 0;
+  #running: Promise<void> | undefined;
+  #stopping = false;
+  #wake: () => void = () => {};
+  #market: Promise<void> | undefined;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+  }
+
+  /** Reads the market and remembers where to go on from. To be done once, before {@link start}. */
+  async load(): Promise<void> {
+    this.#blockNumber = await this.#options.chain.blockNumber();
+    await this.refreshMarket();
+    this.#seenAtMs = performance.now();
+  }
+
+  /**
+   * Reads an account, and lets its rows be numbered if it is this operator's.
+   * @returns undefined for an account that does not exist
+   */
+  async loadAccount(accountId: number, reorganized = false): Promise<AccountSnapshot | undefined> {
+    const { chain, accounts, counters, operatorId } = this.#options;
+    const snapshot = await chain.account(accountId);
+    if (snapshot?.operatorId !== operatorId) return snapshot;
+    await counters.openAccount(accountId, snapshot.nextSeq);
+    accounts.refresh(snapshot, reorganized);
+    return snapshot;
+  }
+
+  /** Reads the market anew; many who ask at the same time share one reading. */
+  refreshMarket(): Promise<void> {
+    this.#market ??= this.#readMarket().finally(() => (this.#market = undefined));
+    return this.#market;
+  }
+
+  async #readMarket(): Promise<void> {
+    this.#options.onMarket(await this.#options.chain.market());
+  }
+
+  /** How long the chain has not been heard of is too long, or undefined. */
+  staleMs(): number | undefined {
+    const age = performance.now() - this.#seenAtMs;
+    return age > Math.max(STALE_MIN_MS, STALE_POLLS * this.#options.pollMs) ? age : undefined;
+  }
+
+  start(): void {
+    this.#running ??= this.#loop();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#wake();
+    await this.#running;
+  }
+
+  async #loop(): Promise<void> {
+    let failures = 0;
+    while (!this.#stopping) {
+      try {
+        await this.#poll();
+        if (failures > 0) this.#options.log.info({ failures }, "watch: the chain answers again");
+        failures = 0;
+      } catch (error) {
+        failures++;
+        if (failures === 1 || failures % 30 === 0)
+          this.#options.log.warn({ err: error, failures }, "watch: the chain does not answer");
+      }
+      const pauseMs = this.#options.pollMs * Math.min(8, 2 ** Math.min(failures, 3));
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, pauseMs);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  async #poll(): Promise<void> {
+    const { chain, accounts } = this.#options;
+    const changes = await chain.changes(this.#blockNumber);
+    const known = new Set(accounts.accountIds());
+    const stale = changes.reorganized ? known : changes.accountIds.filter((id) => known.has(id));
+    for (const accountId of stale) await this.loadAccount(accountId, changes.reorganized);
+    if (changes.market || changes.reorganized) await this.refreshMarket();
+    this.#blockNumber = changes.blockNumber;
+    this.#seenAtMs = performance.now();
+  }
+}
