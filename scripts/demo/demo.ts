@@ -121,7 +121,7 @@ export class Demo {
       `all ${new Set(DEMO_PROVIDERS.map(({ model }) => model)).size} models served by ${this.#providers.length} providers`,
     );
 
-    const apiKey = await demoApiKey(router, keys, economy.accountId, isFresh ? undefined : knownKey);
+    const apiKey = await demoApiKey(routerUrl, keys, economy.accountId, isFresh ? undefined : knownKey);
     const network: EconomyFile = {
       rpcUrl: this.#chain.rpcUrl,
       chainId: DEV_CHAIN_ID,

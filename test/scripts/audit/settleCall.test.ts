@@ -85,7 +85,10 @@ describe("reading a settle call", () => {
         { from: RELAY, to: RELAY, input: "0x", error: "execution reverted", calls: [inner] },
       ],
     };
-    assert.match(JSON.stringify(await read({ to: RELAY, input: "0x" }, frame)), /no inner call that settles it/);
+    assert.match(
+      JSON.stringify(await read({ to: RELAY, input: "0x" }, frame)),
+      /no inner call that settles it/,
+    );
   });
 
   it("says so when the node does not trace", async () => {
