@@ -221,7 +221,7 @@ export interface Market {
 
 // ------------------------------------------------------------------- figures
 
-export type Stage = "price" | "first_content" | "upstream" | "commit";
+type Stage = "price" | "first_content" | "upstream" | "commit";
 
 /** Figures for the operator. Never throws. */
 export interface Metrics {

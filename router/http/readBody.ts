@@ -30,10 +30,13 @@ async function receive(req: IncomingMessage): Promise<Buffer> {
         reject(tooLarge());
       } else chunks.push(chunk);
     });
-    req.once("end", () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
     const left = (): void => reject(new CallerLeft("the caller left while sending"));
-    req.once("error", left);
-    req.once("close", left);
+    req.once("error", left).once("close", left);
+    req.once("end", () => {
+      // Every request is closed in the end; that is no leaving, and an error has a price.
+      req.off("close", left);
+      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+    });
   });
 }
 

@@ -31,7 +31,7 @@ export type Exclusion =
   | "dearer_offer_of_listing"
   | "no_fallbacks";
 
-export interface Judgement {
+interface Judgement {
   readonly offerId: number;
   readonly providerId: number;
   /** Undefined: it is ranked. */
@@ -81,7 +81,7 @@ function exclusionOf(
 }
 
 /** What the request will probably cost there, in wei. */
-export function likelyWei({ offer, endpoint, health }: Candidate, needs: Needs): bigint {
+function likelyWei({ offer, endpoint, health }: Candidate, needs: Needs): bigint {
   const most = needs.outputUnits ?? endpoint.maxOutputUnits;
   const outputUnits = Math.min(most, Math.ceil(health.outputUnits ?? TYPICAL_OUTPUT_UNITS));
   return amountOf(offer, { inputUnits: needs.inputUnits, outputUnits });

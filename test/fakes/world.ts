@@ -93,7 +93,7 @@ export function sampleSnapshot(overrides: Partial<AccountSnapshot> = {}): Accoun
 }
 
 /** Keeps every figure. */
-export class FakeMetrics implements Metrics {
+class FakeMetrics implements Metrics {
   readonly seen: unknown[][] = [];
   request(...figures: unknown[]): void {
     this.seen.push(["request", ...figures]);

@@ -14,7 +14,7 @@ function faultOf(status: number): UpstreamFault {
 }
 
 /** `Retry-After` in its two forms, and the one that some add. */
-export function retryAfterMs(
+function retryAfterMs(
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): number | undefined {
   const ms = Number(headers["retry-after-ms"]);
