@@ -14,9 +14,7 @@ function faultOf(status: number): UpstreamFault {
 }
 
 /** `Retry-After` in its two forms, and the one that some add. */
-function retryAfterMs(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-): number | undefined {
+function retryAfterMs(headers: Readonly<Record<string, string | string[] | undefined>>): number | undefined {
   const ms = Number(headers["retry-after-ms"]);
   if (headers["retry-after-ms"] !== undefined && Number.isFinite(ms) && ms >= 0) return ms;
   const text = headers["retry-after"];
