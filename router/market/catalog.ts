@@ -25,6 +25,7 @@ export class Catalog implements Market {
   #listings = new Map<number, Listing>();
   #providers = new Map<number, Provider>();
   #apps = new Map<number, App>();
+  #offers = new Map<number, Offer>();
   #candidates = new Map<number, readonly Candidate[]>();
 
   constructor(clock: Clock, endpoints: Iterable<Endpoint>) {
@@ -39,6 +40,7 @@ export class Catalog implements Market {
     this.#listings = new Map(snapshot.listings.map((listing) => [listing.listingId, listing]));
     this.#providers = new Map(snapshot.providers.map((provider) => [provider.providerId, provider]));
     this.#apps = new Map(snapshot.apps.map((app) => [app.appId, app]));
+    this.#offers = new Map(snapshot.offers.map((offer) => [offer.offerId, offer]));
     this.#match();
   }
 
@@ -78,6 +80,11 @@ export class Catalog implements Market {
 
   app(appId: number): App | undefined {
     return this.#apps.get(appId);
+  }
+
+  /** Any offer ever made, retired ones included. */
+  offer(offerId: number): Offer | undefined {
+    return this.#offers.get(offerId);
   }
 
   minProviderStakeWei(): bigint {

@@ -1,9 +1,4 @@
-import {
-  createPublicClient,
-  http,
-  type Hex,
-  type PublicClient,
-} from "viem";
+import { createPublicClient, http, type Hex, type PublicClient } from "viem";
 
 import { escrowAbi, ledgerAbi, registryAbi } from "./abi.ts";
 

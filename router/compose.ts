@@ -1,0 +1,285 @@
+/** What the router is built of: the only file that names the adapters. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import { pino } from "pino";
+import { collectDefaultMetrics, Registry } from "prom-client";
+
+import { openChain, type OpenedChain } from "./adapters/chain/openChain.ts";
+import { openFileJournal } from "./adapters/journal/fileJournal.ts";
+import { openPostgresJournal } from "./adapters/journal/postgresJournal.ts";
+import type { JournalIdentity } from "./adapters/journal/segments.ts";
+import { createMetrics } from "./adapters/metrics.ts";
+import { settlementMetrics } from "./adapters/settlementMetrics.ts";
+import { receiptSigner, type ReceiptSigner } from "./adapters/signer/receiptSigner.ts";
+import { postgresDatabase } from "./adapters/store/postgresDatabase.ts";
+import { postgresLeadership } from "./adapters/store/postgresLeadership.ts";
+import { openProjectedStore } from "./adapters/store/projectedStore.ts";
+import { refuseEndpoint } from "./adapters/upstream/endpointPolicy.ts";
+import { HttpUpstream } from "./adapters/upstream/httpUpstream.ts";
+import type { Config } from "./config.ts";
+import { createApp } from "./http/app.ts";
+import { Gate } from "./http/gate.ts";
+import { Catalog } from "./market/catalog.ts";
+import { Watch } from "./market/watch.ts";
+import { AccountBook } from "./model/account.ts";
+import { appFeeUp } from "./model/offer.ts";
+import type { Clock, Journal, Logger, SequenceCounters, Store } from "./ports.ts";
+import { KeyRing } from "./request/authenticate.ts";
+import { MAX_BATCH_GAS } from "./settlement/build.ts";
+import { rowProver } from "./settlement/prove.ts";
+import { Settlement } from "./settlement/settle.ts";
+
+export interface Router {
+  /** Where it listens. */
+  readonly url: string;
+  /** Refuses new requests, lets the ones in flight end, settles what was served, and closes everything. */
+  stop(): Promise<void>;
+}
+
+/** The configuration does not fit the chain; the message says what to change. */
+export class SetupError extends Error {
+  override readonly name = "SetupError";
+}
+
+/** Room for long prompts in the request line's headers, and no more. */
+const MAX_HEADER_BYTES = 16 * 1024;
+const HEADERS_TIMEOUT_MS = 20_000;
+/** A body of 4 MB over a slow line. */
+const BODY_TIMEOUT_MS = 120_000;
+/** No new try begins later than this after a request. */
+const DEADLINE_MS = 120_000;
+/** Rows of an account that are read at once at the start. */
+const ROWS_PER_READ = 5_000;
+
+const systemClock: Clock = { nowMs: () => Date.now() };
+
+export function createLogger(level: string): Logger {
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+}
+
+/** Starts a router; resolves once it listens and serves. */
+export async function compose(config: Config, log: Logger = createLogger(config.logLevel)): Promise<Router> {
+  const { operatorId } = config;
+  const domain = { chainId: config.chainId, verifyingContract: config.ledger };
+  const signer = receiptSigner(config.receiptKey, domain);
+  const chain = await openChain({ ...config, receiptKeyAddress: signer.address, log });
+  await checkOperator(chain, signer, config, log);
+
+  const { journal, store, leads, close: closeStorage } = await openStorage(config, signer, log);
+  const accounts = new AccountBook();
+  const keys = new KeyRing(await store.keys());
+  const catalog = new Catalog(systemClock, await store.endpoints());
+  const watch = new Watch({
+    chain,
+    operatorId,
+    accounts,
+    counters: journal,
+    onMarket: (market) => catalog.refresh(market),
+    log,
+    pollMs: config.pollMs,
+  });
+  await watch.load();
+  await loadAccounts(keys, watch, accounts, store, catalog);
+
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const metrics = createMetrics(registry, accounts);
+  const settlement = new Settlement({
+    operatorId,
+    store,
+    journal,
+    chain,
+    clock: systemClock,
+    log,
+    limits: { maxRows: config.settleMaxRows, maxBytes: config.settleMaxBytes, maxGas: MAX_BATCH_GAS },
+    maxAgeMs: config.settleMaxAgeMs,
+    confirmations: config.confirmations,
+    pollMs: config.pollMs,
+    graceSec: chain.contracts.graceSec,
+    offer: (offerId) => catalog.offer(offerId),
+    nextSeq: (accountId) => accounts.snapshot(accountId)?.nextSeq ?? 0,
+    leads,
+    onMined: async (accountIds) => {
+      for (const accountId of accountIds)
+        if (accounts.snapshot(accountId)) await watch.loadAccount(accountId);
+    },
+    onFinal: (accountId, nextSeq) => accounts.forget(accountId, nextSeq),
+  });
+  settlementMetrics(registry, settlement, systemClock);
+
+  const gate = new Gate();
+  const policy = { allowLoopback: config.allowLoopback };
+  const upstream = new HttpUpstream(policy);
+  const app = createApp({
+    world: {
+      keys,
+      accounts,
+      market: catalog,
+      journal,
+      upstream,
+      clock: systemClock,
+      metrics,
+      logger: log,
+      random: Math.random,
+      deadlineMs: DEADLINE_MS,
+    },
+    catalog,
+    store,
+    chain: { account: (accountId) => watch.loadAccount(accountId) },
+    operatorId,
+    adminToken: config.adminToken,
+    proveRow: rowProver(operatorId, store, chain),
+    verifyEndpoint: chain.verifyEndpoint,
+    refuseEndpoint: (baseUrl) => refuseEndpoint(baseUrl, policy),
+    refreshMarket: () => watch.refreshMarket(),
+    registry,
+    gate,
+    problems: () => {
+      const staleMs = watch.staleMs();
+      return staleMs === undefined ? [] : [`the chain has not answered for ${Math.round(staleMs / 1000)} s`];
+    },
+  });
+
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, app);
+  server.headersTimeout = HEADERS_TIMEOUT_MS;
+  server.requestTimeout = BODY_TIMEOUT_MS;
+  watch.start();
+  settlement.start();
+  const url = await listen(server, config);
+  log.info({ url, operatorId, receiptKey: signer.address, settler: chain.settler }, "router: serving");
+
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    log.info({ inFlight: gate.inFlight() }, "router: stopping");
+    server.close();
+    server.closeIdleConnections();
+    const isDrained = await within(config.drainMs, gate.drain());
+    if (!isDrained)
+      log.warn({ inFlight: gate.inFlight() }, "router: requests are cut off; they cost nothing new");
+    server.closeAllConnections();
+    // What the cut-off requests had received is journaled as they end.
+    await within(CUT_OFF_MS, gate.drain());
+    await settlement.stop();
+    if (!journal.failure() && !(await settlement.flush(config.drainMs)))
+      log.warn({}, "router: not everything is settled; the next start goes on");
+    await watch.stop();
+    await upstream.close();
+    await closeStorage();
+    log.info({}, "router: stopped");
+  };
+  return {
+    url,
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+const CUT_OFF_MS = 5_000;
+
+/** True if `work` was done in time. */
+async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => (timer = setTimeout(resolve, ms, false)));
+  const done = await Promise.race([work.then(() => true), late]);
+  clearTimeout(timer);
+  return done;
+}
+
+async function listen(server: Server, { host, port }: Config): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  const { port: actual } = server.address() as AddressInfo;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${actual}`;
+}
+
+/** A router that can't settle, or whose receipts bind nobody, must not serve. @throws {SetupError} */
+async function checkOperator(
+  chain: OpenedChain,
+  signer: ReceiptSigner,
+  config: Config,
+  log: Logger,
+): Promise<void> {
+  const operator = await chain.operator();
+  const problem = !operator.receiptKeyKnown
+    ? `${signer.address} (AI1NET_RECEIPT_KEY) is no receipt key of operator ${config.operatorId}: Registry.addReceiptKey`
+    : !operator.settlerAllowed
+      ? `${chain.settler} (AI1NET_SETTLER_KEY) may not settle for operator ${config.operatorId}: Registry.setSettler`
+      : undefined;
+  if (problem !== undefined) throw new SetupError(`the router can't start: ${problem}`);
+  if (operator.settlerGasWei === 0n)
+    log.warn(
+      { settler: chain.settler },
+      "router: the settler has nothing to pay gas with; nothing will settle",
+    );
+}
+
+interface Storage {
+  readonly journal: Journal & SequenceCounters;
+  readonly store: Store;
+  readonly leads: () => Promise<boolean>;
+  close(): Promise<void>;
+}
+
+async function openStorage(config: Config, signer: ReceiptSigner, log: Logger): Promise<Storage> {
+  const { operatorId, chainId, ledger, acceptJournalTail: acceptTail } = config;
+  const identity: JournalIdentity = { operatorId, chainId, ledger };
+  const common = { identity, sign: signer.sign, clock: systemClock, log, acceptTail };
+  if (config.databaseUrl !== undefined) {
+    const database = postgresDatabase(config.databaseUrl, log);
+    const { journal, store } = await openPostgresJournal({ ...common, database });
+    const leadership = postgresLeadership(database, log);
+    return {
+      journal,
+      store,
+      leads: () => leadership.isLeader(),
+      close: async () => {
+        await journal.close();
+        await leadership.resign();
+        await database.close();
+      },
+    };
+  }
+  const journal = await openFileJournal({ ...common, directory: path.join(config.dataDir, "journal") });
+  const directory = path.join(config.dataDir, "store");
+  const store = await openProjectedStore({ directory, journal, identity, log });
+  return {
+    journal,
+    store,
+    leads: () => Promise.resolve(true),
+    close: async () => {
+      await journal.close();
+      await store.close();
+    },
+  };
+}
+
+/** Fills the book: every account with a key or with rows, and of each what is journaled and not on chain. */
+async function loadAccounts(
+  keys: KeyRing,
+  watch: Watch,
+  accounts: AccountBook,
+  store: Store,
+  catalog: Catalog,
+): Promise<void> {
+  const withRows = new Map((await store.lastSeqs()).map(({ accountId, lastSeq }) => [accountId, lastSeq]));
+  for (const accountId of new Set([...keys.accountIds(), ...withRows.keys()])) {
+    const snapshot = await watch.loadAccount(accountId);
+    const lastSeq = withRows.get(accountId) ?? -1;
+    if (!snapshot) continue;
+    for (let from = snapshot.nextSeq; from <= lastSeq;) {
+      const rows = await store.receiptsFrom(accountId, from, ROWS_PER_READ);
+      if (rows.length === 0) break;
+      const costs = rows.map(({ receipt: { seq, amountWei, appId } }) => {
+        const feeBps = appId === 0 ? 0 : (catalog.app(appId)?.feeBps ?? 0);
+        return { seq, costWei: amountWei + appFeeUp(amountWei, feeBps, snapshot.maxAppFeePct) };
+      });
+      accounts.recorded(accountId, costs);
+      from += rows.length;
+    }
+  }
+}
