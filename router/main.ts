@@ -3,13 +3,14 @@ import { compose, createLogger } from "./compose.ts";
 import { ConfigError, readConfig, type Config } from "./config.ts";
 
 function configOrExit(): Config {
+  let config: Config | undefined;
   try {
-    return readConfig();
+    config = readConfig();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(error.message);
-    process.exit(78); // EX_CONFIG
   }
+  return config ?? process.exit(78); // EX_CONFIG
 }
 
 const config = configOrExit();
