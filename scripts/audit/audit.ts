@@ -45,7 +45,7 @@ export async function pinScope(client: PublicClient, options: AuditOptions): Pro
     block === undefined ? { blockTag: "latest" } : { blockNumber: BigInt(block) },
   );
   const deployment = await findDeployment(client, ledger, pinned.number);
-  const from = fromBlock ?? Number(await firstBlock(client, deployment, pinned.number));
+  const from = fromBlock ?? (await firstBlock(client, deployment, pinned.number));
   return { deployment, blockHash: pinned.hash, range: { from, to: Number(pinned.number) } };
 }
 

@@ -2,7 +2,7 @@ import { getContract, type PublicClient } from "viem";
 import type { Hex } from "../../router/model/bytes.ts";
 import { escrowAbi, ledgerAbi, registryAbi } from "./abi.ts";
 import { AuditError } from "./auditError.ts";
-import { isUnreachable, rpcError } from "./rpc.ts";
+import { isUnreachable } from "./rpc.ts";
 import type { Rules } from "./state.ts";
 
 /** A deployment, found from its Ledger alone. */
@@ -77,20 +77,20 @@ async function firstBlockOf(client: PublicClient, address: Hex, last: bigint): P
   return low;
 }
 
-/** The block that the deployment begins in. */
+/** The block that the deployment begins in; 0 where the node has forgotten the state of past blocks. */
 export async function firstBlock(
   client: PublicClient,
   deployment: Deployment,
   last: bigint,
-): Promise<bigint> {
+): Promise<number> {
   const { ledger, escrow, registry } = deployment;
   try {
     const blocks = await Promise.all(
       [ledger, escrow, registry].map(async (address) => firstBlockOf(client, address, last)),
     );
-    return blocks.reduce((first, block) => (block < first ? block : first));
+    return Math.min(...blocks.map(Number));
   } catch (error) {
-    const { message } = rpcError("Cannot find the block of the deployment", error);
-    throw new AuditError(`${message}\nOr name the block with --from-block.`, { cause: error });
+    if (isUnreachable(error)) throw error;
+    return 0;
   }
 }

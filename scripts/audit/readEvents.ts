@@ -5,13 +5,15 @@ import { AuditError } from "./auditError.ts";
 import type { Deployment } from "./deployment.ts";
 import type { AuditEvent, ContractEvent, Place, UnknownEvent } from "./events.ts";
 import { mapAhead } from "./mapAhead.ts";
-import { isUnreachable, rpcError } from "./rpc.ts";
+import { isUnreachable, mayPass, rpcError } from "./rpc.ts";
 import { readSettleCall } from "./settleCall.ts";
 
 const FIRST_RANGE = 2_000;
 const MAX_RANGE = 100_000;
 /** A range that gave more logs than this is not widened. */
 const MANY_LOGS = 2_000;
+/** Once the endpoint has refused a range, so many have to succeed before a wider one is tried. */
+const GROW_AFTER = 8;
 /** Transactions fetched before their turn: at most 128 KiB each. */
 const AHEAD = 8;
 
@@ -23,6 +25,23 @@ export interface BlockRange {
 /** Newer nodes give the time of a log's block with it. */
 type Log = RpcLog & { readonly blockTimestamp?: Hex };
 
+/** One request for logs. A refusal is repeated only where it may pass by itself: too many requests, a bad gateway. */
+async function getLogs(
+  client: PublicClient,
+  addresses: readonly Hex[],
+  { from, to }: BlockRange,
+): Promise<readonly Log[]> {
+  const filter = { address: [...addresses], fromBlock: numberToHex(from), toBlock: numberToHex(to) };
+  const ask = async (options?: { retryCount: number }): Promise<readonly Log[]> =>
+    client.request({ method: "eth_getLogs", params: [filter] }, options);
+  try {
+    return await ask({ retryCount: 0 });
+  } catch (error) {
+    if (from < to && !mayPass(error)) throw error;
+    return ask();
+  }
+}
+
 /** The logs of the three contracts by the range of blocks; ranges shrink to what the endpoint allows, and grow again. */
 async function* readLogs(
   client: PublicClient,
@@ -30,23 +49,26 @@ async function* readLogs(
   { from, to }: BlockRange,
 ): AsyncGenerator<{ readonly logs: readonly Log[]; readonly upTo: number }> {
   let size = FIRST_RANGE;
+  let successes = 0;
+  let neededToGrow = 1;
   for (let start = from; start <= to;) {
     const end = Math.min(start + size - 1, to);
     let logs: readonly Log[];
     try {
-      logs = await client.request({
-        method: "eth_getLogs",
-        params: [{ address: [...addresses], fromBlock: numberToHex(start), toBlock: numberToHex(end) }],
-      });
+      logs = await getLogs(client, addresses, { from: start, to: end });
     } catch (error) {
       if (isUnreachable(error) || start === end)
         throw rpcError(`Cannot read the logs from block ${start} on`, error);
       size = Math.max(1, Math.floor((end - start + 1) / 2));
+      successes = 0;
+      neededToGrow = GROW_AFTER;
       continue;
     }
     yield { logs, upTo: end };
     start = end + 1;
-    if (logs.length < MANY_LOGS) size = Math.min(size * 2, MAX_RANGE);
+    if (logs.length > MANY_LOGS || ++successes < neededToGrow) continue;
+    size = Math.min(size * 2, MAX_RANGE);
+    successes = 0;
   }
 }
 

@@ -9,11 +9,21 @@ export function rpcClient(url: string): PublicClient {
   return createPublicClient({ transport: http(url, { timeout: TIMEOUT_MS, retryCount: RETRIES }) });
 }
 
+function httpErrorOf(error: unknown): HttpRequestError | undefined {
+  const found = error instanceof BaseError && error.walk((cause) => cause instanceof HttpRequestError);
+  return found instanceof HttpRequestError ? found : undefined;
+}
+
 /** True when there is nobody to answer: smaller questions will not help. */
 export function isUnreachable(error: unknown): boolean {
-  if (!(error instanceof BaseError)) return false;
-  const failed = error.walk((cause) => cause instanceof HttpRequestError);
-  return failed instanceof HttpRequestError && failed.status === undefined;
+  const failed = httpErrorOf(error);
+  return failed !== undefined && failed.status === undefined;
+}
+
+/** True when the same question may be answered later. */
+export function mayPass(error: unknown): boolean {
+  const status = httpErrorOf(error)?.status ?? 0;
+  return isUnreachable(error) || status === 429 || status >= 500;
 }
 
 /** An error of the RPC endpoint in one sentence. */

@@ -27,7 +27,8 @@ export interface LocalChain {
   stop(): Promise<void>;
 }
 
-function anvilBinary(): string {
+/** The program of the local chain. */
+export function anvilBinary(): string {
   const platform = { linux: "linux", darwin: "darwin", win32: "win32" }[process.platform as string];
   const arch = { x64: "amd64", arm64: "arm64" }[process.arch as string];
   const name = `@foundry-rs/anvil-${platform}-${arch}`;
