@@ -44,8 +44,10 @@ export class Catalog implements Market {
     this.#match();
   }
 
+  /** Takes in an endpoint that has just answered a probe. */
   setEndpoint(endpoint: Endpoint): void {
     this.#endpoints.set(endpoint.listingId, endpoint);
+    this.#healthOf(endpoint.listingId).answered();
     this.#match();
   }
 

@@ -27,6 +27,7 @@ export class Health implements ListingHealth {
   #faultsInARow = 0;
   #pauseMs = 0;
   #isProbing = false;
+  #hasAnswered = false;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -39,7 +40,15 @@ export class Health implements ListingHealth {
 
   get state(): ListingHealth["state"] {
     if (this.#pauseMs > 0) return "down";
-    return this.tries === 0 ? "unknown" : "up";
+    return this.tries === 0 && !this.#hasAnswered ? "unknown" : "up";
+  }
+
+  /** A probe of the (new) endpoint was answered: what its predecessor did no longer keeps it out. */
+  answered(): void {
+    this.#hasAnswered = true;
+    this.#faultsInARow = 0;
+    this.#pauseMs = 0;
+    this.retryAtMs = 0;
   }
 
   /** Takes a place, if there is one. */

@@ -29,7 +29,7 @@ async function start(test: TestContext, overrides: Partial<AppDeps> = {}) {
 describe("POST /v1/provider/endpoints", () => {
   it("puts an endpoint in force, with the usual limits where none are given", async (t) => {
     const { post, world } = await start(t);
-    assert.deepEqual(await post(), { status: 201, json: { listing_id: 1, status: "unknown" } });
+    assert.deepEqual(await post(), { status: 201, json: { listing_id: 1, status: "up" } });
     const endpoint = world.market.endpoint(1);
     assert.equal(endpoint?.upstreamModel, "new-model");
     assert.equal(endpoint?.maxOutputUnits, 4_096);

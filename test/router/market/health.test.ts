@@ -29,6 +29,17 @@ describe("a listing's health", () => {
     assert.equal(health.begin(), undefined);
   });
 
+  it("is up, and forgiven, once a new endpoint has answered a probe", () => {
+    const { health, fail } = start();
+    health.answered();
+    assert.equal(health.state, "up");
+    for (let i = 0; i < 3; i++) fail();
+    assert.equal(health.state, "down");
+    health.answered();
+    assert.equal(health.state, "up");
+    assert.ok(health.begin(), "no place");
+  });
+
   it("forgives faults between successes", () => {
     const { health, serve, fail } = start();
     for (let i = 0; i < 10; i++) {
