@@ -21,13 +21,13 @@ export interface Account {
   exit: { readonly amountWei: bigint; readonly readyAtSec: number } | undefined;
 }
 
-export interface Operator {
+interface Operator {
   /** Lower-case addresses. */
   readonly settlers: Set<string>;
   nextBatchNo: number;
 }
 
-export interface Metrics {
+interface Metrics {
   revenueWei: bigint;
   outputUnits: bigint;
   timingSum: bigint;
@@ -36,7 +36,7 @@ export interface Metrics {
 }
 
 /** Sums over all batches. */
-export interface Totals {
+interface Totals {
   batches: number;
   rows: number;
   failedRows: number;

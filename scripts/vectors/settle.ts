@@ -5,7 +5,7 @@ import { WORLD } from "./world.ts";
 const BPS = 10_000n;
 const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
-export interface SettledGroup {
+interface SettledGroup {
   readonly startSeq: number;
   /** Paid to the app. */
   readonly appFeeWei: bigint;

@@ -84,9 +84,7 @@ describe("vectors", () => {
     for (const { name, bytes, error, args } of refused)
       it(`${error}: ${name}`, async () => {
         const { world, ledger, registry, escrow } = await loadFixture(deployVectorWorld);
-        const contract = [ledger, registry, escrow].find((candidate) =>
-          candidate.interface.getError(error),
-        );
+        const contract = [ledger, registry, escrow].find((candidate) => candidate.interface.getError(error));
         if (contract === undefined) throw new Error(`no contract has the error ${error}`);
         const reverting = expect(
           ledger.settle.staticCall(world.operatorId, bytes),

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 type Hex = `0x${string}`;
 
 /** offerId, inputUnits, outputUnits, timing. */
-export type VectorRow = [number, number, number, number];
+type VectorRow = [number, number, number, number];
 
 export interface VectorBatch {
   batchNo: number;
@@ -13,7 +13,7 @@ export interface VectorBatch {
   groups: { accountId: number; appId: number; rows: VectorRow[] }[];
 }
 
-export interface EncodedVector {
+interface EncodedVector {
   name: string;
   batch: VectorBatch;
   header: Hex;
@@ -40,7 +40,7 @@ export interface SettledVector extends EncodedVector {
   };
 }
 
-export interface RefusedVector {
+interface RefusedVector {
   name: string;
   /** The tail is already in it. */
   bytes: Hex;
