@@ -77,7 +77,7 @@ ${paint(1, "AI1NET is running.")}
 
 Paste this into another terminal:
 
-  curl -N ${routerUrl}/v1/chat/completions -H "authorization: Bearer ${demo.apiKey}" -H "content-type: application/json" -d '${body}'
+  curl -sN ${routerUrl}/v1/chat/completions -H "authorization: Bearer ${demo.apiKey}" -H "content-type: application/json" -d '${body}'
 
 Then:
 

@@ -234,11 +234,11 @@ export class Demo {
         contextUnits: 32_768,
       };
       await announceEndpoint({ economy, wallet: keys.wallet(`provider/${name}`, rpc) }, settings);
-      const isUp = async (): Promise<boolean> =>
+      const isServed = async (): Promise<boolean> =>
         (await servedEndpoints({ economy }, model)).some(
-          (endpoint) => endpoint.listing_id === listingId && endpoint.status === "up",
+          (endpoint) => endpoint.listing_id === listingId && endpoint.status !== "down",
         );
-      while (!(await isUp())) {
+      while (!(await isServed())) {
         if (Date.now() > deadline) throw new Error(`the router does not serve ${model} by ${name}`);
         await sleep(100);
       }
