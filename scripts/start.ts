@@ -10,6 +10,7 @@ import type { EconomyFile } from "./economyFile.ts";
 
 const ROUTER_PORT = 8_080;
 const CHAIN_PORT = 8_545;
+const ONE_INTERRUPT_MS = 700;
 
 function portOf(text: string): number {
   const port = Number(text);
@@ -59,7 +60,11 @@ async function removeKept(): Promise<void> {
   lock.release();
 }
 
-function printReady({ routerUrl, rpcUrl, contracts, demo }: EconomyFile): void {
+async function printReady({ routerUrl, rpcUrl, contracts, demo }: EconomyFile): Promise<void> {
+  const hasReference = await fetch(`${routerUrl}/openapi.json`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
   const data = options.data === "data" ? "" : ` --data ${options.data}`;
   const body = JSON.stringify({
     model: "ai1net/storyteller",
@@ -69,9 +74,9 @@ function printReady({ routerUrl, rpcUrl, contracts, demo }: EconomyFile): void {
   console.log(`
 ${paint(1, "AI1NET is running.")}
 
-  router     ${routerUrl}/v1          any OpenAI SDK, with this base URL and the key below
-  reference  ${routerUrl}/openapi.json
-  chain      ${rpcUrl}             chain id 31337
+  router     ${routerUrl}/v1    any OpenAI SDK, with this base URL and the key below${hasReference ? `\n  reference  ${routerUrl}/openapi.json` : ""}
+  models     ${routerUrl}/v1/models
+  chain      ${rpcUrl}    chain id 31337
   API key    ${demo.apiKey}
   the rest   ${path.join(options.data, "dev.json")}
 
@@ -95,12 +100,13 @@ async function main(): Promise<number> {
   if (options.fresh) await removeKept();
 
   const demo = new Demo({ dataDir, routerPort: options.port, chainPort: options.rpcPort, done, say });
-  let interrupts = 0;
+  let interruptedAt: number | undefined;
   const { promise: interrupted, resolve: interrupt } = Promise.withResolvers<undefined>();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
-      interrupts++;
-      if (interrupts === 1) {
+      // The terminal and npm may both pass one Ctrl-C on.
+      interruptedAt ??= Date.now();
+      if (Date.now() - interruptedAt < ONE_INTERRUPT_MS) {
         interrupt(undefined);
         return;
       }
@@ -114,7 +120,7 @@ async function main(): Promise<number> {
   try {
     const running = await Promise.race([demo.start(), interrupted]);
     if (running) {
-      printReady(running.network);
+      await printReady(running.network);
       const reason = await Promise.race([running.failed, interrupted]);
       if (reason !== undefined) {
         console.error(`\n${paint(31, "✖")} ${reason}`);
