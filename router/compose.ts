@@ -77,6 +77,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     operatorId,
     accounts,
     counters: journal,
+    store,
     onMarket: (market) => catalog.refresh(market),
     log,
     pollMs: config.pollMs,
@@ -100,7 +101,6 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     pollMs: config.pollMs,
     graceSec: chain.contracts.graceSec,
     offer: (offerId) => catalog.offer(offerId),
-    nextSeq: (accountId) => accounts.snapshot(accountId)?.nextSeq ?? 0,
     leads: () => storage.leads(),
     onMined: async (accountIds) => {
       for (const accountId of accountIds)
@@ -109,6 +109,8 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     onFinal: (accountId, nextSeq) => accounts.forget(accountId, nextSeq),
   });
   settlementMetrics(registry, settlement, systemClock);
+  // Before anything is signed: the chain may know of batches that the journal does not.
+  await settlement.open();
 
   const gate = new Gate();
   const policy = { allowLoopback: config.allowLoopback };

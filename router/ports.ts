@@ -102,6 +102,9 @@ export interface SettledBatch {
   readonly blockNumber: bigint;
 }
 
+/** The reason of a refusal that is none of the contracts' own. */
+export const NEEDS_TOO_MUCH_GAS = "the batch needs more gas than a transaction may have";
+
 /** What a settlement transaction came to. */
 export type SettleResult =
   | { readonly status: "mined"; readonly txHash: Hex; readonly blockNumber: bigint }

@@ -1,12 +1,13 @@
 import type { AccountBook, AccountSnapshot } from "../model/account.ts";
 import type { MarketSnapshot } from "../model/market.ts";
-import type { Chain, Logger, SequenceCounters } from "../ports.ts";
+import type { Chain, ChainChanges, Logger, SequenceCounters, Store } from "../ports.ts";
 
 export interface WatchOptions {
   readonly chain: Chain;
   readonly operatorId: number;
   readonly accounts: AccountBook;
   readonly counters: SequenceCounters;
+  readonly store: Pick<Store, "batch">;
   readonly onMarket: (market: MarketSnapshot) => void;
   readonly log: Logger;
   readonly pollMs: number;
@@ -15,12 +16,16 @@ export interface WatchOptions {
 /** Longer without news of the chain than this many polls, and balances can't be trusted for new requests. */
 const STALE_POLLS = 30;
 const STALE_MIN_MS = 30_000;
+/** What no event tells is noticed after this long. */
+const WHOLE_REFRESH_MS = 60_000;
+const ACCOUNTS_AT_ONCE = 50;
 
 /** Keeps accounts and market as the chain has them, by polling for what has changed. Survives the chain being away. */
 export class Watch {
   readonly #options: WatchOptions;
   #blockNumber = -1n;
   #seenAtMs = 0;
+  #wholeAtMs = 0;
   #running: Promise<void> | undefined;
   #stopping = false;
   #wake: () => void = () => {};
@@ -35,6 +40,7 @@ export class Watch {
     this.#blockNumber = await this.#options.chain.blockNumber();
     await this.refreshMarket();
     this.#seenAtMs = performance.now();
+    this.#wholeAtMs = this.#seenAtMs;
   }
 
   /**
@@ -102,11 +108,24 @@ export class Watch {
   async #poll(): Promise<void> {
     const { chain, accounts } = this.#options;
     const changes = await chain.changes(this.#blockNumber);
-    const known = new Set(accounts.accountIds());
-    const stale = changes.reorganized ? known : changes.accountIds.filter((id) => known.has(id));
-    for (const accountId of stale) await this.loadAccount(accountId, changes.reorganized);
-    if (changes.market || changes.reorganized) await this.refreshMarket();
+    const whole = changes.reorganized || performance.now() - this.#wholeAtMs > WHOLE_REFRESH_MS;
+    const stale = whole ? accounts.accountIds() : await this.#touched(changes);
+    for (let at = 0; at < stale.length; at += ACCOUNTS_AT_ONCE) {
+      const some = stale.slice(at, at + ACCOUNTS_AT_ONCE);
+      await Promise.all(some.map((accountId) => this.loadAccount(accountId, changes.reorganized)));
+    }
+    if (changes.market || whole) await this.refreshMarket();
+    if (whole) this.#wholeAtMs = performance.now();
     this.#blockNumber = changes.blockNumber;
     this.#seenAtMs = performance.now();
+  }
+
+  /** Those of the known accounts that have moved, also by a batch that another router has settled. */
+  async #touched({ accountIds, settled }: ChainChanges): Promise<number[]> {
+    const { accounts, store } = this.#options;
+    const moved = new Set(accountIds);
+    for (const { batchNo } of settled)
+      for (const { accountId } of (await store.batch(batchNo))?.slices ?? []) moved.add(accountId);
+    return [...moved].filter((accountId) => accounts.snapshot(accountId) !== undefined);
   }
 }

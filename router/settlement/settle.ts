@@ -1,89 +1,72 @@
-import { batchCommitment, decodeBatch, groupLeaf } from "../model/batch.ts";
-import { fromHex, toHex } from "../model/bytes.ts";
-import { merkleRoot, merkleTree } from "../model/merkle.ts";
-import type { Receipt } from "../model/receipt.ts";
+/** The loop that puts journaled rows on the chain. Whatever it is interrupted by, the chain tells it where it stands. */
 import type { BuiltBatch } from "../model/record.ts";
-import type { Chain, Clock, Journal, Logger, SettledBatch, Store, StoredBatch } from "../ports.ts";
-import { buildBatch, type BatchLimits, type OfferTimes, type PendingAccount } from "./build.ts";
-import { assignShortfalls } from "./shortfalls.ts";
+import { NEEDS_TOO_MUCH_GAS, type StoredBatch } from "../ports.ts";
+import { buildBatch } from "./build.ts";
+import { isolation, type Isolation } from "./isolate.ts";
+import { PendingRows } from "./pendingRows.ts";
+import { checkLastBatch, recover } from "./recover.ts";
+import type { SettlementOptions, SettlementState } from "./settlementOptions.ts";
 
-export interface SettlementOptions {
-  readonly operatorId: number;
-  readonly store: Store;
-  readonly journal: Journal;
-  readonly chain: Chain;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly limits: BatchLimits;
-  /** A row waits no longer than this for its batch. */
-  readonly maxAgeMs: number;
-  /** Blocks, a settlement's own included, until it is final. */
-  readonly confirmations: number;
-  readonly pollMs: number;
-  readonly graceSec: number;
-  readonly offer: (offerId: number) => OfferTimes | undefined;
-  /** An account's `nextSeq` as last read from the chain; 0 for one never read. */
-  readonly nextSeq: (accountId: number) => number;
-  /** Whether this process settles for the operator; false while another replica does. */
-  readonly leads: () => Promise<boolean>;
-  /** Accounts whose money a batch has just moved on chain. */
-  readonly onMined: (accountIds: readonly number[]) => Promise<void>;
-  /** Rows that are final: account and the sequence number after the last of them. */
-  readonly onFinal: (accountId: number, nextSeq: number) => void;
-}
-
-/** What settlement is waiting for or failing at, for the operator's eyes. */
-export interface SettlementState {
-  readonly lastSettledAtMs: number | undefined;
-  readonly openBatches: number;
-  /** Why the last attempt came to nothing. */
-  readonly trouble: string | undefined;
-}
+/** What one look came to. */
+type Step = "idle" | "progress" | "waiting";
 
 const BACKOFF_MIN_MS = 500;
 const BACKOFF_MAX_MS = 60_000;
-/** Rows that wait this much longer than they should are an error. */
-const STUCK_MS = 120_000;
-/** One query's worth of rows of an account. */
-const MAX_ROWS_READ = 16_384;
+const FLUSH_POLL_MS = 50;
 
-/** An account with rows that are in no batch. */
-interface Waiting {
-  readonly accountId: number;
-  /** Sequence number of the first. */
-  readonly from: number;
-  readonly rows: number;
-  readonly sinceMs: number;
-}
+const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
+
+/** Refusals of the bytes. Any other is about the state of chain or operator: the same bytes may pass later. */
+const OF_THE_BYTES =
+  /^(?!Ledger_BadBatchNo|Ledger_BadSpan|Registry_NotSettler|Registry_BondTooLow)(Ledger|Registry|Escrow)_/;
 
 /**
  * Brings journaled rows on chain, batch after batch. A batch is `built` when its bytes are in the journal, `sent` when a
  * transaction may be under way, `mined` when the Ledger has it, `final` when it has enough blocks on top. Where it is, the
- * chain says: after a crash or a reorganization the next step is simply asked for again. Until it is mined, the very same
- * bytes are sent for its number; the Ledger takes each number once.
+ * chain says: after a crash or a reorganization the next step is simply asked for again. Whatever is stored under the
+ * Ledger's next number is what is sent for it; the Ledger takes each number once.
  */
 export class Settlement {
   readonly #options: SettlementOptions;
-  /** Since when an account's first waiting row has been seen to wait. */
-  readonly #since = new Map<number, { readonly from: number; readonly sinceMs: number }>();
-  /** Batches of this process that the Ledger has only ever refused: no transaction of theirs exists. */
-  readonly #neverSent = new Set<number>();
+  readonly #pending: PendingRows;
+  readonly #isolation: Isolation;
   #state: SettlementState = { lastSettledAtMs: undefined, openBatches: 0, trouble: undefined };
-  #running: Promise<void> | undefined;
+  #opened = false;
   #stopping = false;
-  #failures = 0;
   #wake: () => void = () => {};
+  #running: Promise<void> | undefined;
+  /** One look at a time, whoever asks. */
+  #looking: Promise<unknown> = Promise.resolve();
+  #failures = 0;
+  readonly #reported = new Set<string>();
 
   constructor(options: SettlementOptions) {
     this.#options = options;
+    this.#pending = new PendingRows(options);
+    this.#isolation = isolation(options);
   }
 
   state(): SettlementState {
     return this.#state;
   }
 
+  /**
+   * Compares journal and chain, and resumes what a crash interrupted. To be done before anything is signed: a batch that
+   * the journal does not know stops it. Throws while the chain does not answer.
+   */
+  async open(): Promise<void> {
+    await checkLastBatch(this.#options);
+    await recover(this.#options);
+    this.#opened = true;
+  }
+
   start(): void {
     this.#running ??= this.#loop();
+  }
+
+  /** Something has changed: look now. */
+  wake(): void {
+    this.#wake();
   }
 
   /** Ends the loop after the step it is in. */
@@ -94,231 +77,195 @@ export class Settlement {
   }
 
   /**
-   * Settles everything journaled so far, without waiting for age or size.
+   * Settles everything journaled so far, without waiting for age, size or value.
    * @returns false when it could not within `timeoutMs`; nothing is lost, the next start goes on
    */
   async flush(timeoutMs: number): Promise<boolean> {
-    const until = this.#options.clock.nowMs() + timeoutMs;
-    while (this.#options.clock.nowMs() < until) {
-      const pause = await this.#attempt(true);
-      if (pause === "idle") return true;
-      if (pause !== "again") await this.#sleep(Math.min(200, this.#options.pollMs));
-    }
-    return false;
+    const late = AbortSignal.timeout(timeoutMs);
+    const isLate = new Promise<false>((resolve) => {
+      late.addEventListener("abort", () => resolve(false), { once: true });
+    });
+    const work = async (): Promise<boolean> => {
+      while (!late.aborted) {
+        const step = await this.#look(true);
+        if (step === "idle") return true;
+        if (step === "waiting") await pause(this.#failures === 0 ? FLUSH_POLL_MS : this.#delayMs());
+      }
+      return false;
+    };
+    return Promise.race([work(), isLate]);
   }
 
   async #loop(): Promise<void> {
     while (!this.#stopping) {
-      const next = await this.#attempt(false);
-      if (next === "again" || this.#stopping) continue;
-      const backoff = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(this.#failures, 10));
-      const pauseMs = this.#failures > 0 ? backoff * (0.5 + Math.random() / 2) : this.#options.pollMs;
-      await this.#sleep(pauseMs);
+      const step = await this.#look(false);
+      if (step !== "progress") await this.#sleep(this.#delayMs());
     }
   }
 
-  async #sleep(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => {
+  #delayMs(): number {
+    if (this.#failures === 0) return this.#options.pollMs;
+    const backoffMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (this.#failures - 1));
+    return backoffMs * (0.5 + Math.random() / 2);
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#wake = () => {
+        // A wake-up does not shorten a backoff.
+        if (this.#failures > 0 && !this.#stopping) return;
         clearTimeout(timer);
         resolve();
       };
     });
   }
 
-  /** One step; whatever goes wrong is said and tried again later. */
-  async #attempt(force: boolean): Promise<"again" | "wait" | "idle"> {
-    try {
-      if (!(await this.#options.leads())) return "wait";
-      const next = await this.#step(force);
-      this.#failures = 0;
-      this.#state = { ...this.#state, trouble: undefined };
-      return next;
-    } catch (error) {
-      this.#failures++;
-      const trouble = error instanceof Error ? error.message : String(error);
-      this.#state = { ...this.#state, trouble };
-      this.#options.log.warn(
-        { err: error, failures: this.#failures },
-        "settlement: no progress, trying again",
+  #look(force: boolean): Promise<Step> {
+    const step = this.#looking.then(async (): Promise<Step> => {
+      try {
+        return await this.#step(force);
+      } catch (err) {
+        this.#failures++;
+        this.#state = { ...this.#state, trouble: err instanceof Error ? err.message : String(err) };
+        this.#options.log.warn({ err, failures: this.#failures }, "settlement: no progress, trying again");
+        return "waiting";
+      }
+    });
+    this.#looking = step;
+    return step;
+  }
+
+  async #step(force: boolean): Promise<Step> {
+    const { journal, store, leads } = this.#options;
+    // Rows are settled by the router that leads.
+    if (!(await leads())) {
+      this.#pending.reset();
+      return "idle";
+    }
+    if (!this.#opened) await this.open();
+    const batchNo = await recover(this.#options);
+    // A journal that can't write takes no batch, but what it has is sent.
+    const batch =
+      (await store.batch(batchNo)) ?? (journal.failure() ? "nothing" : await this.#build(batchNo, force));
+    this.#state = { ...this.#state, openBatches: (await store.openBatches()).length };
+    if (batch !== "nothing" && batch !== "later") return this.#send(batch);
+    this.#failures = 0;
+    return batch === "nothing" ? "idle" : "waiting";
+  }
+
+  /** Builds and journals the next batch. */
+  async #build(batchNo: number, force: boolean): Promise<StoredBatch | "nothing" | "later"> {
+    const { chain, store, journal, clock, log, limits, operatorId, graceSec, offer } = this.#options;
+    await this.#pending.load();
+    const { rows, valueWei, oldestMs } = this.#pending.figures();
+    const ageMs = oldestMs === undefined ? 0 : clock.nowMs() - oldestMs;
+    if (rows === 0) return "nothing";
+    const { maxAgeMs, maxValueWei } = this.#options;
+    const isDue =
+      rows >= limits.maxRows || ageMs >= maxAgeMs || (maxValueWei !== undefined && valueWei >= maxValueWei);
+    if (!isDue && !force && !this.#isolation.active()) return "later";
+
+    const nowSec = Math.floor(clock.nowMs() / 1000);
+    const built = buildBatch(
+      this.#pending.accounts((accountId) => this.#isolation.includes(accountId)),
+      {
+        operatorId,
+        batchNo,
+        offer,
+        graceSec,
+        // A chain that makes no blocks while nothing happens has an old time; the node's simulation is the judge then.
+        chainTimeSec: Math.max(await chain.blockTimeSec(), nowSec),
+        builtAtMs: clock.nowMs(),
+        limits,
+      },
+    );
+    for (const { accountId, seq, reason } of built.blocked) {
+      this.#state = {
+        ...this.#state,
+        trouble: `account ${accountId} can't settle past row ${seq}: ${reason}`,
+      };
+      if (this.#reported.has(`${accountId}-${seq}`)) continue;
+      this.#reported.add(`${accountId}-${seq}`);
+      log.error(
+        { accountId, seq, reason },
+        "settlement: a row fits into no batch; its account can't settle past it",
       );
-      return "wait";
     }
+    if (!built.batch) {
+      this.#isolation.nothingLeft();
+      return "later";
+    }
+    if (!(await this.#startsAgree(built.batch))) {
+      log.warn({ batchNo }, "settlement: accounts moved while a batch was built; built again");
+      this.#pending.reset();
+      return "later";
+    }
+    await journal.append({ kind: "batch", batch: built.batch });
+    for (const { accountId, startSeq, count } of built.batch.slices)
+      this.#pending.taken(accountId, startSeq + count);
+    log.info(
+      { batchNo, rows: built.rows, bytes: (built.batch.bytes.length - 2) / 2 },
+      "settlement: built a batch",
+    );
+    // What is stored is what is sent: another router may have been first.
+    return (await store.batch(batchNo)) ?? "later";
   }
 
-  async #step(force: boolean): Promise<"again" | "wait" | "idle"> {
-    const open = await this.#options.store.openBatches();
-    this.#state = { ...this.#state, openBatches: open.length };
-    for (const batch of open) {
-      if (!(await this.#advance(batch))) return "wait";
-    }
-    if (await this.#build(force)) return "again";
-    return open.every((batch) => batch.state === "final") || (await this.#nothingUnsettled())
-      ? "idle"
-      : "wait";
+  /** A row's number is its position: a batch that begins elsewhere than the account would be a lie. */
+  async #startsAgree({ batchNo, slices }: BuiltBatch): Promise<boolean> {
+    const { chain } = this.#options;
+    const starts = new Map<number, number>();
+    for (const { accountId, startSeq } of slices) if (!starts.has(accountId)) starts.set(accountId, startSeq);
+    const agree = await Promise.all(
+      [...starts].map(
+        async ([accountId, startSeq]) => (await chain.account(accountId))?.nextSeq === startSeq,
+      ),
+    );
+    return agree.every(Boolean) && (await chain.nextBatchNo()) === batchNo;
   }
 
-  /** Takes an open batch as far as the chain lets it; false while it is not mined. */
-  async #advance(batch: StoredBatch): Promise<boolean> {
+  async #send(batch: StoredBatch): Promise<Step> {
     const { chain, store, log } = this.#options;
     const { batchNo } = batch;
-    const settled = await chain.settledBatch(batchNo);
-    if (settled) {
-      if (batch.state !== "mined") await this.#mined(batch, settled);
-      await this.#finalize(batch, settled);
-      return true;
-    }
-    if (batch.state === "mined") {
-      log.warn({ batchNo }, "settlement: a reorganization dropped a mined batch; sending it again");
-      await store.setBatchState(batchNo, "sent");
-    }
-    return this.#send(batch);
-  }
-
-  async #send(batch: StoredBatch): Promise<boolean> {
-    const { chain, store, journal, log } = this.#options;
-    const { batchNo } = batch;
+    if (batch.state !== "sent") await store.setBatchState(batchNo, "sent");
     const result = await chain.settle(batch.bytes);
-    if (result.status === "refused") {
-      log.error({ batchNo, reason: result.reason }, "settlement: the Ledger refuses a batch");
-      if (this.#neverSent.has(batchNo)) {
-        // No transaction with these bytes exists: its rows may go into another batch.
-        await journal.append({ kind: "batchDropped", batchNo, commitment: batch.commitment });
-        this.#neverSent.delete(batchNo);
-      }
-      throw new Error(`the Ledger refuses batch ${batchNo}: ${result.reason}`);
+    if (result.status === "refused") return this.#refused(batch, result.reason);
+    if (result.status === "unknown") {
+      this.#failures++;
+      this.#state = { ...this.#state, trouble: `no answer about batch ${batchNo} yet` };
+      log.warn({ batchNo, txHash: result.txHash }, "settlement: no answer about a batch yet");
+      return "waiting";
     }
-    this.#neverSent.delete(batchNo);
-    const settled = result.status === "mined" ? await chain.settledBatch(batchNo) : undefined;
-    if (!settled) {
-      await store.setBatchState(batchNo, "sent", result.txHash);
-      return false;
-    }
-    await this.#mined(batch, settled);
-    await this.#finalize(batch, settled);
-    return true;
+    this.#failures = 0;
+    this.#isolation.settled();
+    this.#state = { ...this.#state, lastSettledAtMs: this.#options.clock.nowMs(), trouble: undefined };
+    // Its state is what the chain says, also about these very bytes.
+    await recover(this.#options);
+    return "progress";
   }
 
-  async #mined(batch: StoredBatch, settled: SettledBatch): Promise<void> {
-    const { store, chain, log, onMined, clock, operatorId } = this.#options;
+  async #refused(batch: StoredBatch, reason: string): Promise<Step> {
+    const { chain, log } = this.#options;
     const { batchNo } = batch;
-    const commitment = await commitmentOf(operatorId, batch, chain, store);
-    if (commitment !== settled.commitment)
-      log.error(
-        { batchNo, expected: commitment, actual: settled.commitment, txHash: settled.txHash },
-        "settlement: the Ledger has other bytes for this batch: does another router settle for this operator?",
-      );
-    await store.setBatchState(batchNo, "mined", settled.txHash, settled.blockNumber);
-    this.#state = { ...this.#state, lastSettledAtMs: clock.nowMs() };
-    log.info(
-      { batchNo, txHash: settled.txHash, rows: batch.slices.reduce((sum, slice) => sum + slice.count, 0) },
-      "settlement: settled a batch",
-    );
-    await onMined([...new Set(batch.slices.map((slice) => slice.accountId))]);
+    if (reason.startsWith("Ledger_BadBatchNo") && (await chain.nextBatchNo()) !== batchNo) return "progress";
+    this.#state = { ...this.#state, trouble: `the Ledger refuses batch ${batchNo}: ${reason}` };
+    this.#failures++;
+    log.error({ batchNo, reason }, "settlement: a batch is refused");
+    if (OF_THE_BYTES.test(reason) || reason === NEEDS_TOO_MUCH_GAS) await this.#split(batch);
+    return "waiting";
   }
 
-  async #finalize(batch: StoredBatch, settled: SettledBatch): Promise<void> {
-    const { chain, store, confirmations, onFinal } = this.#options;
-    const head = await chain.blockNumber();
-    if (head - settled.blockNumber + 1n < BigInt(confirmations)) return;
-    await store.setBatchState(batch.batchNo, "final", settled.txHash, settled.blockNumber);
-    for (const { accountId, startSeq, count } of batch.slices) onFinal(accountId, startSeq + count);
+  /**
+   * These bytes will never pass, and the node refused them before they were sent. Their rows go into smaller batches,
+   * until the accounts that spoil them stand alone. Should an earlier transaction with them be mined after all, the
+   * batch number keeps the new one out, and `recover` takes the old one back.
+   */
+  async #split(batch: StoredBatch): Promise<void> {
+    const { journal } = this.#options;
+    await journal.append({ kind: "batchDropped", batchNo: batch.batchNo, commitment: batch.commitment });
+    this.#pending.reset();
+    this.#isolation.refused([...new Set(batch.slices.map(({ accountId }) => accountId))]);
+    this.#failures = Math.min(this.#failures, 1);
   }
-
-  /** Fixes the next batch in the journal, if it is time for one. */
-  async #build(force: boolean): Promise<boolean> {
-    const { store, chain, journal, clock, limits, log } = this.#options;
-    const waiting = await this.#waiting();
-    if (waiting.length === 0) return false;
-    const rowCount = waiting.reduce((sum, account) => sum + account.rows, 0);
-    const sinceMs = Math.min(...waiting.map((account) => account.sinceMs));
-    const isDue = rowCount >= limits.maxRows || clock.nowMs() - sinceMs >= this.#options.maxAgeMs;
-    if (!force && !isDue) return false;
-
-    const batchNo = await chain.nextBatchNo();
-    if (await store.batch(batchNo)) return false; // known already: the chain lags behind what was just seen
-    const { operatorId, graceSec, offer } = this.#options;
-    const accounts = await this.#read(waiting);
-    const chainTimeSec = await chain.blockTimeSec();
-    const planned = buildBatch({ batchNo, accounts, limits, chainTimeSec, graceSec, offer });
-    if (!planned) {
-      const waitedMs = clock.nowMs() - sinceMs;
-      if (accounts.length > 0 && waitedMs > this.#options.maxAgeMs + STUCK_MS)
-        log.error(
-          { accounts: accounts.map((account) => account.accountId), waitedMs: Math.round(waitedMs) },
-          "settlement: rows wait for a price list or for the chain's clock",
-        );
-      return false;
-    }
-    const { encoded, slices } = planned;
-    const leaves = slices.map(({ startSeq }, i) =>
-      groupLeaf(startSeq, 0n, encoded.groupBytes[i] as Uint8Array),
-    );
-    const batch: BuiltBatch = {
-      batchNo,
-      bytes: toHex(encoded.bytes),
-      commitment: batchCommitment(operatorId, batchNo, encoded.header, merkleRoot(merkleTree(leaves))),
-      slices,
-      builtAtMs: clock.nowMs(),
-    };
-    await journal.append({ kind: "batch", batch });
-    this.#neverSent.add(batchNo);
-    log.info({ batchNo, rows: planned.rows, bytes: encoded.bytes.length }, "settlement: built a batch");
-    return true;
-  }
-
-  /** Accounts with rows that are in no batch: past the chain's `nextSeq`, and past the end of their open batches. */
-  async #waiting(): Promise<Waiting[]> {
-    const { store, clock, nextSeq } = this.#options;
-    const ends = new Map<number, number>();
-    for (const { slices } of await store.openBatches()) {
-      for (const { accountId, startSeq, count } of slices)
-        ends.set(accountId, Math.max(ends.get(accountId) ?? 0, startSeq + count));
-    }
-    const waiting: Waiting[] = [];
-    for (const { accountId, lastSeq } of await store.lastSeqs()) {
-      const from = Math.max(nextSeq(accountId), ends.get(accountId) ?? 0);
-      if (lastSeq < from) continue;
-      const before = this.#since.get(accountId);
-      const sinceMs = before?.from === from ? before.sinceMs : clock.nowMs();
-      this.#since.set(accountId, { from, sinceMs });
-      waiting.push({ accountId, from, rows: lastSeq - from + 1, sinceMs });
-    }
-    return waiting;
-  }
-
-  /** The rows themselves. The chain is asked again for `nextSeq`: what was known of it may be a block old. */
-  async #read(waiting: readonly Waiting[]): Promise<PendingAccount[]> {
-    const { store, chain, limits } = this.#options;
-    const limit = Math.min(limits.maxRows, MAX_ROWS_READ);
-    const pending: PendingAccount[] = [];
-    for (const { accountId, from } of waiting) {
-      const account = await chain.account(accountId);
-      if (!account) continue;
-      const stored = await store.receiptsFrom(accountId, Math.max(from, account.nextSeq), limit);
-      pending.push({ accountId, rows: stored.map(({ receipt }): Receipt => receipt) });
-    }
-    return pending;
-  }
-
-  async #nothingUnsettled(): Promise<boolean> {
-    const open = await this.#options.store.openBatches();
-    return open.every((batch) => batch.state === "mined") && (await this.#waiting()).length === 0;
-  }
-}
-
-/** What the Ledger must have committed to, given what it recorded as unpaid. */
-async function commitmentOf(
-  operatorId: number,
-  batch: StoredBatch,
-  chain: Chain,
-  store: Store,
-): Promise<string> {
-  const decoded = decodeBatch(fromHex(batch.bytes));
-  const shortfalls = await assignShortfalls(batch, await chain.shortfalls(batch.batchNo), store);
-  const leaves = batch.slices.map(({ startSeq }, i) =>
-    groupLeaf(startSeq, shortfalls[i] as bigint, decoded.groupBytes[i] as Uint8Array),
-  );
-  return batchCommitment(operatorId, batch.batchNo, decoded.header, merkleRoot(merkleTree(leaves)));
 }

@@ -9,7 +9,7 @@ import {
 } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 
-import type { Logger, SettleResult } from "../../ports.ts";
+import { NEEDS_TOO_MUCH_GAS, type Logger, type SettleResult } from "../../ports.ts";
 import { ledgerAbi, settleAbi } from "./abi.ts";
 import type { Client, Contracts } from "./contracts.ts";
 
@@ -128,6 +128,9 @@ export class BatchSender {
     } catch (error) {
       const reason = revertReason(error);
       if (reason !== undefined) return { status: "refused", reason };
+      if (says(error, "out of gas", "gas required exceeds", "gas limit")) {
+        return { status: "refused", reason: NEEDS_TOO_MUCH_GAS };
+      }
       if (says(error, "insufficient funds", "exceeds balance")) {
         return { status: "refused", reason: "the settler lacks the coin for gas" };
       }
