@@ -42,7 +42,7 @@ export function anvilBinary(): string {
 }
 
 /** One JSON-RPC call. */
-export async function rpcCall(rpcUrl: string, method: string, params: readonly unknown[]): Promise<unknown> {
+async function rpcCall(rpcUrl: string, method: string, params: readonly unknown[]): Promise<unknown> {
   const response = await fetch(rpcUrl, {
     method: "POST",
     headers: { "content-type": "application/json" },

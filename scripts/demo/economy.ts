@@ -37,8 +37,8 @@ export interface DemoEconomy {
   }[];
 }
 
-export const MIN_OPERATOR_BOND = parseTokens("10000");
-export const MIN_PROVIDER_STAKE = parseTokens("1000");
+const MIN_OPERATOR_BOND = parseTokens("10000");
+const MIN_PROVIDER_STAKE = parseTokens("1000");
 const OPERATOR_BOND = parseTokens("100000");
 const PROVIDER_STAKE = parseTokens("2000");
 const PROVIDER_TOKENS = parseTokens("5000");

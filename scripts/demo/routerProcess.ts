@@ -6,7 +6,7 @@ import { startChild, type Child, type ChildOptions } from "./child.ts";
 import type { DevKeys } from "./devKeys.ts";
 import type { DemoEconomy } from "./economy.ts";
 
-export const ROUTER_MAIN = fileURLToPath(new URL("../../router/main.ts", import.meta.url));
+const ROUTER_MAIN = fileURLToPath(new URL("../../router/main.ts", import.meta.url));
 const READY_MS = 60_000;
 /** Batches this small would not pay anywhere else; in a demo one wants to see them. */
 const SETTLE_MAX_AGE_MS = 5_000;

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 
 import { parseTokens } from "../../router/model/money.ts";
+import { describeError } from "../describeError.ts";
 import { claim } from "./claim.ts";
 import { onboard } from "./onboard.ts";
 import { reprice, retire } from "./offers.ts";
@@ -164,6 +165,6 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(`error: ${describeError(error)}`);
   process.exitCode = 1;
 }

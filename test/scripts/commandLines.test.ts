@@ -95,7 +95,12 @@ describe("command lines", { timeout: 180_000 }, () => {
     };
     let chain: LocalChain;
     const args = (configFile: string, out: string): string[] => [
-      ...["--rpc", chain.rpcUrl, "--config", configFile, "--out", out],
+      "--rpc",
+      chain.rpcUrl,
+      "--config",
+      configFile,
+      "--out",
+      out,
     ];
     const key = { AI1NET_DEPLOYER_KEY: deployer.privateKey };
 

@@ -16,7 +16,7 @@ export interface Pace {
 
 const DEFAULT_MAX_TOKENS = 1_024;
 const MOST_TOKENS = 4_096;
-export const CONTEXT_TOKENS = 32_768;
+const CONTEXT_TOKENS = 32_768;
 /** Shorter waits cost more than they are. */
 const SHORTEST_WAIT_MS = 4;
 

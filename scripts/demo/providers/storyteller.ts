@@ -18,7 +18,7 @@ const COMMON = new Set(
 type Followers = Map<string, number>;
 
 /** Which words follow which one or two words, how often. */
-export interface WordModel {
+interface WordModel {
   readonly words: readonly string[];
   readonly after: ReadonlyMap<string, Followers>;
   /** Where sentences begin. */
@@ -29,7 +29,7 @@ const plain = (word: string): string => word.toLowerCase().replace(/[^\p{L}\p{N}
 const endsSentence = (word: string): boolean => /[.!?]["')]*$/u.test(word);
 
 /** Counts every run of two and three words. */
-export function train(text: string): WordModel {
+function train(text: string): WordModel {
   const words = text
     .trim()
     .split(/\n\s*\n/u)
@@ -89,7 +89,7 @@ function startFor(model: WordModel, prompt: string, random: () => number): numbe
 }
 
 /** Tells on, word by word. */
-export function* tell(model: WordModel, conversation: Conversation): Generator<string> {
+function* tell(model: WordModel, conversation: Conversation): Generator<string> {
   const { temperature } = conversation;
   const random = numbersFrom(conversation.seed ?? randomInt(2 ** 32));
   const start = startFor(model, lastUserText(conversation), random);

@@ -53,7 +53,7 @@ function similarity(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
 }
 
 /** How central every sentence is: PageRank over the similarities. */
-export function textRank(sentences: readonly string[]): number[] {
+function textRank(sentences: readonly string[]): number[] {
   const words = sentences.map(contentWords);
   const weights = words.map((a, i) => words.map((b, j) => (i === j ? 0 : similarity(a, b))));
   const totals = weights.map((row) => row.reduce((sum, weight) => sum + weight, 0));
@@ -74,7 +74,7 @@ export function textRank(sentences: readonly string[]): number[] {
 }
 
 /** The most central sentences, in their order. */
-export function summarize(text: string, count?: number): string[] {
+function summarize(text: string, count?: number): string[] {
   const sentences = sentencesOf(text);
   const kept = Math.min(count ?? Math.min(MOST_KEPT, Math.ceil(sentences.length / 4)), sentences.length);
   const ranks = textRank(sentences);
