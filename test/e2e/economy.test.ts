@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import OpenAI from "openai";
+import OpenAI, { APIError } from "openai";
 
 import {
   allReceipts,
@@ -86,7 +86,7 @@ async function oneRequest(client: OpenAI, stranger: OpenAI, i: number): Promise<
         return served(await chat(client, "ai1net/storyteller", `Once upon a time ${i}`, 8));
     }
   } catch (error) {
-    if (error instanceof OpenAI.APIError && typeof error.status === "number")
+    if (error instanceof APIError && typeof error.status === "number")
       return { kind: "refused", status: error.status };
     throw error;
   }
@@ -209,15 +209,13 @@ describe("the whole economy", () => {
 
       let claimedWei = 0n;
       for (const { providerId, owner } of network.demo.providers) {
-        const before = await token.balanceOf(owner);
-        const { code, stdout, stderr } = await runScript(
-          "provider/main.ts",
-          ...["claim", "--json", "--data", dataDir, "--provider", String(providerId)],
-        );
+        const beforeWei = await token.balanceOf(owner);
+        const args = ["claim", "--json", "--data", dataDir, "--provider", String(providerId)];
+        const { code, stdout, stderr } = await runScript("provider/main.ts", ...args);
         assert.equal(code, 0, stderr);
         const [claimed] = JSON.parse(stdout) as { claimedWei: string }[];
         assert.ok(claimed);
-        assert.equal((await token.balanceOf(owner)) - before, BigInt(claimed.claimedWei));
+        assert.equal((await token.balanceOf(owner)) - beforeWei, BigInt(claimed.claimedWei));
         claimedWei += BigInt(claimed.claimedWei);
       }
       const operator = await escrow.earnings(EARNER.operator, network.operatorId);
