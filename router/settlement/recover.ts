@@ -1,7 +1,7 @@
 import { decodeBatch } from "../model/batch.ts";
 import { fromHex, type Hex } from "../model/bytes.ts";
 import type { BatchSlice, BuiltBatch } from "../model/record.ts";
-import type { StoredBatch } from "../ports.ts";
+import type { SettledBatch, StoredBatch } from "../ports.ts";
 import { matchCommitment } from "./commitment.ts";
 import type { SettlementOptions } from "./settlementOptions.ts";
 
@@ -14,28 +14,43 @@ const OLD = 100;
  * @returns the Ledger's next batch number
  */
 export async function recover(options: SettlementOptions): Promise<number> {
-  const { chain, store, log, confirmations } = options;
+  const { chain, store, log } = options;
   const nextBatchNo = await chain.nextBatchNo();
   const open = await store.openBatches();
   if (open.length === 0) return nextBatchNo;
   const head = await chain.blockNumber();
   for (const batch of open) {
-    if (batch.batchNo >= nextBatchNo) {
-      if (batch.state === "mined") {
-        log.warn(
-          { batchNo: batch.batchNo, txHash: batch.txHash },
-          "settlement: a batch was reorganized away",
-        );
-        await store.setBatchState(batch.batchNo, "sent");
-      }
-      continue;
+    if (batch.batchNo < nextBatchNo) {
+      await advance(options, batch, head, nextBatchNo - batch.batchNo > OLD);
+    } else if (batch.state === "mined") {
+      log.warn({ batchNo: batch.batchNo, txHash: batch.txHash }, "settlement: a batch was reorganized away");
+      await store.setBatchState(batch.batchNo, "sent");
     }
-    if (batch.batchNo < nextBatchNo - OLD && (await isOldNews(options, batch))) continue;
-    const { blockNumber } = batch.state === "mined" ? batch : ((await confirm(options, batch)) ?? {});
-    if (blockNumber === undefined || !isDeep(blockNumber, head, confirmations)) continue;
-    await finish(options, batch);
   }
   return nextBatchNo;
+}
+
+/** A batch number that the Ledger has passed: to `mined`, and to `final` once it is deep enough. */
+async function advance(
+  options: SettlementOptions,
+  batch: StoredBatch,
+  head: bigint,
+  isOld: boolean,
+): Promise<void> {
+  const { chain, store, log, onFinal, confirmations } = options;
+  const { batchNo } = batch;
+  const isDeep = (blockNumber: bigint): boolean => head - blockNumber + 1n >= BigInt(confirmations);
+  if (batch.state === "mined" && batch.blockNumber !== undefined && !isDeep(batch.blockNumber)) return;
+  if (isOld && (await isOldNews(options, batch))) return;
+  const settled = await chain.settledBatch(batchNo);
+  if (!settled) return;
+  // Once mined in a transaction it is ours for good; in another one, who knows.
+  const isKnown = batch.state === "mined" && batch.txHash === settled.txHash;
+  if (!isKnown && !(await confirm(options, batch, settled))) return;
+  if (!isDeep(settled.blockNumber)) return;
+  await store.setBatchState(batchNo, "final", settled.txHash, settled.blockNumber);
+  for (const { accountId, startSeq, count } of batch.slices) onFinal(accountId, startSeq + count);
+  log.debug({ batchNo }, "settlement: a batch is final");
 }
 
 /** So many batches later a batch is final, however it was found: after the store was built anew, there are many. */
@@ -45,45 +60,28 @@ async function isOldNews({ chain, store }: SettlementOptions, batch: StoredBatch
   return true;
 }
 
-/** A batch number that the Ledger has passed: with these bytes, or with others? */
+/** Settled with the stored bytes, or with others? */
 async function confirm(
   options: SettlementOptions,
   batch: StoredBatch,
-): Promise<{ blockNumber: bigint } | undefined> {
+  { commitment, txHash, blockNumber }: SettledBatch,
+): Promise<boolean> {
   const { chain, store, journal, log, operatorId, onMined } = options;
-  const settled = await chain.settledBatch(batch.batchNo);
-  if (!settled) return undefined;
-  const { commitment, txHash, blockNumber } = settled;
-  const ours =
+  const { batchNo } = batch;
+  const isOurs =
     batch.commitment.toLowerCase() === commitment.toLowerCase() ||
-    matchCommitment(operatorId, batch, await chain.shortfalls(batch.batchNo), commitment) !== undefined;
-  if (!ours) {
-    log.error({ batchNo: batch.batchNo, txHash }, "settlement: the chain has other bytes for this batch");
-    await journal.append({ kind: "batchDropped", batchNo: batch.batchNo, commitment: batch.commitment });
-    await adopt(options, batch.batchNo, commitment);
-    return undefined;
+    matchCommitment(operatorId, batch, await chain.shortfalls(batchNo), commitment) !== undefined;
+  if (!isOurs) {
+    log.error({ batchNo, txHash }, "settlement: the chain has other bytes for this batch");
+    await journal.append({ kind: "batchDropped", batchNo, commitment: batch.commitment });
+    await adopt(options, batchNo, commitment);
+    return false;
   }
-  await store.setBatchState(batch.batchNo, "mined", txHash, blockNumber);
+  await store.setBatchState(batchNo, "mined", txHash, blockNumber);
   const rows = batch.slices.reduce((sum, { count }) => sum + count, 0);
-  log.info({ batchNo: batch.batchNo, rows, txHash, blockNumber }, "settlement: settled a batch");
+  log.info({ batchNo, rows, txHash, blockNumber }, "settlement: settled a batch");
   await onMined([...new Set(batch.slices.map(({ accountId }) => accountId))]);
-  return { blockNumber };
-}
-
-function isDeep(blockNumber: bigint, head: bigint, confirmations: number): boolean {
-  return head - blockNumber + 1n >= BigInt(confirmations);
-}
-
-/** Deep enough; but a shallow reorganization may have mined it again in another block, or not at all. */
-async function finish(
-  { chain, store, log, onFinal, confirmations }: SettlementOptions,
-  batch: StoredBatch,
-): Promise<void> {
-  const [settled, head] = await Promise.all([chain.settledBatch(batch.batchNo), chain.blockNumber()]);
-  if (!settled || !isDeep(settled.blockNumber, head, confirmations)) return;
-  await store.setBatchState(batch.batchNo, "final", settled.txHash, settled.blockNumber);
-  for (const { accountId, startSeq, count } of batch.slices) onFinal(accountId, startSeq + count);
-  log.debug({ batchNo: batch.batchNo }, "settlement: a batch is final");
+  return true;
 }
 
 /**

@@ -13,6 +13,8 @@ type Step = "idle" | "progress" | "waiting";
 const BACKOFF_MIN_MS = 500;
 const BACKOFF_MAX_MS = 60_000;
 const FLUSH_POLL_MS = 50;
+/** So often a node may lag behind before it is believed. */
+const MISPLACED_LOOKS = 3;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
@@ -38,6 +40,7 @@ export class Settlement {
   /** One look at a time, whoever asks. */
   #looking: Promise<unknown> = Promise.resolve();
   #failures = 0;
+  #misplacedLooks = 0;
   readonly #reported = new Set<string>();
 
   constructor(options: SettlementOptions) {
@@ -146,12 +149,16 @@ export class Settlement {
     if (!this.#opened) await this.open();
     const batchNo = await recover(this.#options);
     // A journal that can't write takes no batch, but what it has is sent.
-    const batch =
-      (await store.batch(batchNo)) ?? (journal.failure() ? "nothing" : await this.#build(batchNo, force));
+    const stored = await store.batch(batchNo);
+    const batch = stored ?? (journal.failure() ? "nothing" : await this.#build(batchNo, force));
     this.#state = { ...this.#state, openBatches: (await store.openBatches()).length };
-    if (batch !== "nothing" && batch !== "later") return this.#send(batch);
-    this.#failures = 0;
-    return batch === "nothing" ? "idle" : "waiting";
+    if (batch === "nothing" || batch === "later") {
+      this.#failures = 0;
+      return batch === "nothing" ? "idle" : "waiting";
+    }
+    if (stored && !(await this.#startsAgree(stored))) return this.#misplaced(stored);
+    this.#misplacedLooks = 0;
+    return this.#send(batch);
   }
 
   /** Builds and journals the next batch. */
@@ -223,6 +230,24 @@ export class Settlement {
       ),
     );
     return agree.every(Boolean) && (await chain.nextBatchNo()) === batchNo;
+  }
+
+  /** A stored batch doesn't begin where its accounts are: a lagging node says so, or its rows were settled otherwise. */
+  async #misplaced(batch: StoredBatch): Promise<Step> {
+    const { journal, log } = this.#options;
+    const { batchNo, commitment } = batch;
+    this.#failures++;
+    this.#misplacedLooks++;
+    this.#state = { ...this.#state, trouble: `batch ${batchNo} does not begin where its accounts are` };
+    log.error(
+      { batchNo, looks: this.#misplacedLooks },
+      "settlement: a batch does not begin where its accounts are",
+    );
+    if (this.#misplacedLooks < MISPLACED_LOOKS) return "waiting";
+    this.#misplacedLooks = 0;
+    await journal.append({ kind: "batchDropped", batchNo, commitment });
+    this.#pending.reset();
+    return "waiting";
   }
 
   async #send(batch: StoredBatch): Promise<Step> {
