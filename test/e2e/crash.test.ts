@@ -5,15 +5,15 @@ import OpenAI from "openai";
 
 import {
   allReceipts,
-  runScript,
+  auditJson,
   startEconomy,
+  untilReadyAgain,
   untilSettled,
   type ShownReceipt,
   type TestEconomy,
 } from "./fixtures/economy.ts";
 
 const STREAMS = 50;
-const BACK_WITHIN_MS = 60_000;
 
 /** Streams one answer; the receipt if its last event arrived, undefined if the connection broke before. */
 async function stream(client: OpenAI, i: number): Promise<ShownReceipt | undefined> {
@@ -57,14 +57,7 @@ describe("the router, killed with SIGKILL in the middle of 50 streams", () => {
     assert.ok(acknowledged.length > 0, "some streams had ended");
     assert.ok(acknowledged.length < STREAMS, "some streams were cut");
 
-    for (const deadline = Date.now() + BACK_WITHIN_MS; ; await sleep(200)) {
-      const isReady = await fetch(`${routerUrl}/readyz`).then(
-        ({ ok }) => ok,
-        () => false,
-      );
-      if (isReady && economy.routerPid() !== killed) break;
-      assert.ok(Date.now() < deadline, "the router is back");
-    }
+    await untilReadyAgain(economy, killed);
     receipts = await allReceipts(economy);
     const byId = new Map(receipts.map((receipt) => [receipt.id, receipt]));
     for (const { id, signature, fields } of acknowledged) {
@@ -89,16 +82,7 @@ describe("the router, killed with SIGKILL in the middle of 50 streams", () => {
     assert.equal(account.balance, initialWei - spentWei);
     assert.equal(BigInt(now.available_wei), account.balance, "no hold survived");
 
-    const { rpcUrl, contracts } = economy.network;
-    const { code, stdout } = await runScript(
-      "audit/main.ts",
-      "--rpc",
-      rpcUrl,
-      "--ledger",
-      contracts.Ledger,
-      "--json",
-    );
-    const report = JSON.parse(stdout) as { rows: number; mismatches: number };
-    assert.deepEqual([code, report.rows, report.mismatches], [0, receipts.length, 0]);
+    const report = await auditJson(economy);
+    assert.deepEqual([report.code, report.rows, report.mismatches], [0, receipts.length, 0]);
   });
 });

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import OpenAI, { APIError } from "openai";
 
 import {
   allReceipts,
+  auditJson,
   credits,
   runScript,
   startEconomy,
@@ -176,20 +180,27 @@ describe("the whole economy", () => {
   });
 
   it("is recomputed by the auditor from the chain alone", async () => {
-    const { rpcUrl, contracts } = economy.network;
-    const { code, stdout } = await runScript(
-      "audit/main.ts",
-      "--rpc",
-      rpcUrl,
-      "--ledger",
-      contracts.Ledger,
-      "--json",
-    );
-    const report = JSON.parse(stdout) as { rows: number; mismatches: number; solvent: boolean };
-    assert.deepEqual(
-      { code, rows: report.rows, mismatches: report.mismatches, solvent: report.solvent },
-      { code: 0, rows: receipts.length, mismatches: 0, solvent: true },
-    );
+    const { code, rows, mismatches, solvent } = await auditJson(economy);
+    const expected = { code: 0, rows: receipts.length, mismatches: 0, solvent: true };
+    assert.deepEqual({ code, rows, mismatches, solvent }, expected);
+  });
+
+  it("answers the program of the README", async () => {
+    const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+    const program = /```ts\n([\s\S]*?)```/u.exec(readme)?.[1];
+    assert.ok(program, "the README has a program");
+    const { routerUrl, demo } = economy.network;
+    const here = program.replace("http://127.0.0.1:8080", routerUrl);
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module-typescript"], {
+      input: here,
+      encoding: "utf8",
+      cwd: fileURLToPath(new URL("../../", import.meta.url)),
+      env: { ...process.env, AI1NET_KEY: demo.apiKey },
+    });
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /= 6/u);
+    await untilSettled(economy);
+    receipts = await allReceipts(economy);
   });
 
   it(
