@@ -97,6 +97,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     log,
     limits: { maxRows: config.settleMaxRows, maxBytes: config.settleMaxBytes, maxGas: MAX_BATCH_GAS },
     maxAgeMs: config.settleMaxAgeMs,
+    maxValueWei: config.settleMaxValueWei,
     confirmations: config.confirmations,
     pollMs: config.pollMs,
     graceSec: chain.contracts.graceSec,

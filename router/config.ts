@@ -1,6 +1,7 @@
 /** The router's settings; the only reader of `process.env`. A bad value stops the process and names its variable. */
 import { z } from "zod";
 import type { Hex } from "./model/bytes.ts";
+import { parseTokens, type Wei } from "./model/money.ts";
 
 const address = z.string().regex(/^0x[0-9a-fA-F]{40}$/, "must be an address, 0x and 40 hex digits");
 const privateKey = z.string().regex(/^0x[0-9a-fA-F]{64}$/, "must be a private key, 0x and 64 hex digits");
@@ -8,6 +9,14 @@ const url = (protocols: RegExp) => z.url({ protocol: protocols, error: "must be 
 const flag = z
   .enum(["true", "false"], { error: "must be true or false" })
   .transform((text) => text === "true");
+const tokens = z.string().transform((text, context) => {
+  try {
+    return parseTokens(text);
+  } catch {
+    context.addIssue({ code: "custom", message: 'must be a decimal number of tokens, for instance "0.5"' });
+    return z.NEVER;
+  }
+});
 const integer = (min: number, max: number) =>
   z
     .string()
@@ -30,6 +39,7 @@ const Environment = z.object({
   AI1NET_SETTLE_MAX_AGE_MS: integer(100, 3_000_000).default(60_000),
   AI1NET_SETTLE_MAX_ROWS: integer(1, 16_384).default(5_000),
   AI1NET_SETTLE_MAX_BYTES: integer(100, 131_072).default(120_000),
+  AI1NET_SETTLE_MAX_VALUE: tokens.optional(),
   AI1NET_CONFIRMATIONS: integer(1, 1_000).default(1),
   AI1NET_POLL_MS: integer(50, 60_000).default(1_000),
   AI1NET_DRAIN_MS: integer(0, 600_000).default(30_000),
@@ -54,6 +64,8 @@ export interface Config {
   readonly settleMaxAgeMs: number;
   readonly settleMaxRows: number;
   readonly settleMaxBytes: number;
+  /** Rows worth this much do not wait for size or age. */
+  readonly settleMaxValueWei: Wei | undefined;
   /** Blocks on top of a settlement's own until it is final. */
   readonly confirmations: number;
   readonly pollMs: number;
@@ -101,6 +113,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     settleMaxAgeMs: value.AI1NET_SETTLE_MAX_AGE_MS,
     settleMaxRows: value.AI1NET_SETTLE_MAX_ROWS,
     settleMaxBytes: value.AI1NET_SETTLE_MAX_BYTES,
+    settleMaxValueWei: value.AI1NET_SETTLE_MAX_VALUE,
     confirmations: value.AI1NET_CONFIRMATIONS,
     pollMs: value.AI1NET_POLL_MS,
     drainMs: value.AI1NET_DRAIN_MS,

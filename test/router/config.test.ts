@@ -33,6 +33,7 @@ const BAD: readonly (readonly [string, string | undefined])[] = [
   ["AI1NET_PORT", "-1"],
   ["AI1NET_ALLOW_LOOPBACK", "yes"],
   ["AI1NET_LOG_LEVEL", "loud"],
+  ["AI1NET_SETTLE_MAX_VALUE", "1e3 tokens"],
   ["DATABASE_URL", "mysql://x"],
 ];
 
