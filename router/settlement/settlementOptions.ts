@@ -16,7 +16,7 @@ export interface SettlementOptions {
   /** A row waits no longer than this for its batch. */
   readonly maxAgeMs: number;
   /** Nor do rows that cost this much together; without it, value closes no batch. */
-  readonly maxValueWei?: bigint;
+  readonly maxValueWei?: bigint | undefined;
   /** Blocks, a settlement's own included, until it is final. */
   readonly confirmations: number;
   readonly pollMs: number;
