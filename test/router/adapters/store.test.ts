@@ -259,7 +259,6 @@ describe("store as a projection of the journal", () => {
     await durable.journal.openAccount(1, 0);
     for (let i = 0; i < 5; i++) await durable.journal.commit(sampleOutcome());
     const accidents: (() => void)[] = [
-      () => rmSync(path.join(directory, "store"), { recursive: true }),
       () => truncateSync(path.join(directory, "store/global/pg_control"), 100),
       () => writeFileSync(path.join(directory, "store.in-use"), "another boot"),
       () => {
