@@ -138,6 +138,24 @@ abstract contract Accounts is IEscrow, EIP712 {
         DepositForwarder(from).forward(amount);
     }
 
+    /// @inheritdoc IEscrow
+    function grantCredits(uint32 accountId, uint88 amount) external {
+        // Check
+        require(amount != 0, Escrow_ZeroAmount());
+        require(accountId != 0 && accountId <= accountCount, Escrow_UnknownAccount(accountId));
+        AccountWord stored = _accounts[accountId];
+        uint256 credits = uint256(stored.credits()) + amount;
+        require(credits <= type(uint88).max, Escrow_CreditsTooHigh(accountId, credits, type(uint88).max));
+
+        // Effect
+        _accounts[accountId] = stored.grant(amount);
+        owed += amount;
+        emit CreditsGranted(accountId, msg.sender, amount);
+
+        // Interaction
+        IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
+    }
+
     // ------------------------------------------------------------------ exits
 
     /// @inheritdoc IEscrow

@@ -57,6 +57,8 @@ interface IEscrow {
 
     /// @notice `from` is who paid: the caller, the signing owner, or the account's deposit address.
     event Deposited(uint32 indexed accountId, address indexed from, uint96 amount);
+    /// @notice `from` paid for credits of somebody's account.
+    event CreditsGranted(uint32 indexed accountId, address indexed from, uint88 amount);
     event AccountOpened(
         uint32 indexed accountId,
         address indexed owner,
@@ -81,6 +83,8 @@ interface IEscrow {
     error Escrow_ForeignAccount(uint32 accountId, uint24 operatorId, uint24 expected);
     error Escrow_AppFeePctTooHigh(uint8 maxAppFeePct, uint8 max);
     error Escrow_AmountTooHigh(uint256 amount, uint256 max);
+    /// @notice With `credits`, the account would have more than its field holds.
+    error Escrow_CreditsTooHigh(uint32 accountId, uint256 credits, uint256 max);
     error Escrow_GrantUsed(bytes32 grant);
     error Escrow_GrantExpired(uint256 deadline, uint256 timestamp);
     error Escrow_InvalidSignature(address owner);
@@ -128,7 +132,9 @@ interface IEscrow {
     /// @notice Moves all $AI1NET of the deposit address into its account, opening it if need be; anyone may.
     function sweep(Terms calldata terms) external returns (uint32 accountId, uint96 amount);
 
-    // Pausing of deposits stands here; credits bought, granted and earned, too.
+    /// @notice Adds `amount` of the caller's tokens to the credits of an account that exists: spendable with its operator,
+    /// spent first, never withdrawable. Anyone may: an operator that sold them for other money, or a sponsor.
+    function grantCredits(uint32 accountId, uint88 amount) external;
 
     // ------------------------------------------------------------------ exits
 

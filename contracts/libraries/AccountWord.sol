@@ -24,6 +24,10 @@ library AccountWordLib {
         return uint96(AccountWord.unwrap(self));
     }
 
+    function credits(AccountWord self) internal pure returns (uint88) {
+        return uint88(AccountWord.unwrap(self) >> 96);
+    }
+
     function operatorId(AccountWord self) internal pure returns (uint24) {
         return uint24(AccountWord.unwrap(self) >> 224);
     }
@@ -43,6 +47,11 @@ library AccountWordLib {
     /// @dev The balance cannot run into `credits`: no balance exceeds the token's supply, and that is below 2^90.
     function deposit(AccountWord self, uint96 amount) internal pure returns (AccountWord) {
         return AccountWord.wrap(AccountWord.unwrap(self) + amount);
+    }
+
+    /// @param amount together with the credits at most what their field holds
+    function grant(AccountWord self, uint88 amount) internal pure returns (AccountWord) {
+        return AccountWord.wrap(AccountWord.unwrap(self) + (uint256(amount) << 96));
     }
 
     /// @param amount at most the balance
@@ -68,15 +77,15 @@ library AccountWordLib {
                 due += appFee;
             }
 
-            uint256 credits = uint88(word >> 96);
-            uint256 available = uint96(word) + credits;
+            uint256 credited = uint88(word >> 96);
+            uint256 available = uint96(word) + credited;
             if (due > available) {
                 result |= due - available;
                 due = available;
             }
 
             // credits first, the rest from the balance
-            uint256 fromCredits = due < credits ? due : credits;
+            uint256 fromCredits = due < credited ? due : credited;
             word += uint256(uint16(group >> 208)) << 184;
             word -= (fromCredits << 96) + (due - fromCredits);
             debited = AccountWord.wrap(word);

@@ -185,9 +185,10 @@ async function compareSolvency(state: State, chain: ChainState, report: Report):
   for (const account of state.accounts.values()) owedWei += account.balanceWei + account.creditsWei;
   for (const earnings of state.earnings.values()) owedWei += unclaimedWei(earnings);
   for (const poolWei of state.pools.values()) owedWei += poolWei;
-  const { depositedWei, withdrawnWei, claimedWei } = state.totals;
-  const flowedWei = depositedWei - withdrawnWei - claimedWei;
-  compare(report, "every wei accounted for (I-14)", "deposits - withdrawals - claims", flowedWei, owedWei);
+  const { depositedWei, grantedWei, withdrawnWei, claimedWei } = state.totals;
+  const flowedWei = depositedWei + grantedWei - withdrawnWei - claimedWei;
+  const flow = "deposits + credits - withdrawals - claims";
+  compare(report, "every wei accounted for (I-14)", flow, flowedWei, owedWei);
   compare(report, "owed", "Escrow", owedWei, await chain.owedWei());
   const escrowBalanceWei = await chain.escrowBalanceWei();
   if (escrowBalanceWei < owedWei)

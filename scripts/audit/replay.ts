@@ -84,6 +84,12 @@ export function replayEvent(replay: Replay, event: AuditEvent): void {
       state.totals.depositedWei += event.args.amount;
       return;
     }
+    case "CreditsGranted": {
+      const account = accountOf(replay, event.args.accountId, where);
+      if (account) account.creditsWei += event.args.amount;
+      state.totals.grantedWei += event.args.amount;
+      return;
+    }
     case "ExitRequested": {
       const account = accountOf(replay, event.args.accountId, where);
       if (account) account.exit = { amountWei: event.args.amount, readyAtSec: event.args.readyAt };

@@ -45,6 +45,8 @@ interface Totals {
   protocolFeeWei: bigint;
   shortfallWei: bigint;
   depositedWei: bigint;
+  /** Paid in as credits. */
+  grantedWei: bigint;
   withdrawnWei: bigint;
   claimedWei: bigint;
 }
@@ -102,6 +104,7 @@ export function emptyState(): State {
       protocolFeeWei: 0n,
       shortfallWei: 0n,
       depositedWei: 0n,
+      grantedWei: 0n,
       withdrawnWei: 0n,
       claimedWei: 0n,
     },

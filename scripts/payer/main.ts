@@ -27,6 +27,12 @@ function amount(text: string): bigint {
   }
 }
 
+function accountNumber(text: string): number {
+  const id = Number(text);
+  if (!Number.isInteger(id) || id < 1) throw new InvalidArgumentError("must be an account's number");
+  return id;
+}
+
 const program = new Command("npm run payer --")
   .description("A payer's account: what is in it, more into it, and out of it with the router gone.")
   .option("--data <dir>", "data directory of the running economy", "data")
@@ -110,6 +116,26 @@ program
       const accountId = Number(await escrow.accountIdOf(termsOf(economy, owner)));
       const { balance } = await escrow.account(accountId);
       console.log(`✔ deposited ${tokens(given.amount)}; account ${accountId} has ${tokens(balance)}`);
+    }),
+  );
+
+program
+  .command("grant")
+  .description("give credits to an account: spendable with its operator, never withdrawable")
+  .requiredOption("--amount <tokens>", "$AI1NET", amount)
+  .option("--account <id>", "default: the wallet's own", accountNumber)
+  .action((given: { amount: bigint; account?: number }) =>
+    withAccount(async (account) => {
+      const { escrow, token, owner, economy } = account;
+      const accountId = given.account ?? existing(account);
+      const spender = economy.contracts.Escrow;
+      if ((await token.allowance(owner, spender)) < given.amount)
+        await (await token.approve(spender, given.amount)).wait();
+      await (await escrow.grantCredits(accountId, given.amount)).wait();
+      const { credits } = await escrow.account(accountId);
+      console.log(
+        `✔ granted ${tokens(given.amount)}; account ${accountId} has ${tokens(credits)} in credits`,
+      );
     }),
   );
 

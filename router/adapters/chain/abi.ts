@@ -39,6 +39,7 @@ export const escrowAbi = parseAbi([
   "function token() view returns (address)",
   "event AccountOpened(uint32 indexed accountId, address indexed owner, uint24 indexed operatorId, address signer, bool strict, uint8 maxAppFeePct)",
   "event Deposited(uint32 indexed accountId, address indexed from, uint96 amount)",
+  "event CreditsGranted(uint32 indexed accountId, address indexed from, uint88 amount)",
   "event ExitRequested(uint32 indexed accountId, uint96 amount, uint40 readyAt)",
   "event ExitCanceled(uint32 indexed accountId)",
   "event Withdrawn(uint32 indexed accountId, address indexed to, uint96 amount)",

@@ -197,6 +197,22 @@ describe("replay of accounts and earnings", () => {
     ]);
   });
 
+  it("adds granted credits, and lets none of them be withdrawn", () => {
+    const granted: AuditEvent = {
+      eventName: "CreditsGranted",
+      args: { accountId: 1, from: OWNER, amount: 9n },
+      at: place(SETTLED_AT),
+    };
+    const { state, mismatches } = replayAll([...worldEvents(), granted]);
+    assert.deepEqual(mismatches, []);
+    assert.equal(state.accounts.get(1)?.creditsWei, 9n);
+    assert.equal(state.totals.grantedWei, 9n);
+    const balance = state.accounts.get(1)?.balanceWei ?? 0n;
+    assert.deepEqual(namesOf(granted, exit(balance + 9n, SETTLED_AT), withdrawn(balance + 9n, SETTLED_AT)), [
+      "withdrawal",
+    ]);
+  });
+
   const claimed = (amount: bigint, timestampSec: number): AuditEvent => ({
     eventName: "Claimed",
     args: { earner: 0, id: 2, to: OWNER, amount },
