@@ -2,7 +2,7 @@
  * How long a commit takes and how many go through, on this machine's disk: `npm run bench:journal`. The journal alone, and
  * with the store that follows it in the same process.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 
@@ -27,8 +27,9 @@ const log: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothi
 let requests = 0;
 
 async function measure(withStore: boolean): Promise<void> {
-  // Not in the system's temporary directory: that may be memory.
-  const directory = mkdtempSync(path.join(process.cwd(), ".bench-journal-"));
+  // Where a router's data is: the system's temporary directory may be memory.
+  mkdirSync("data", { recursive: true });
+  const directory = mkdtempSync(path.join("data", "bench-journal-"));
   try {
     const options = { identity, sign: signer.sign, clock, log };
     const journal = await openFileJournal({ ...options, directory: path.join(directory, "journal") });
