@@ -21,9 +21,9 @@ import type { Config } from "./config.ts";
 import { createApp } from "./http/app.ts";
 import { Gate } from "./http/gate.ts";
 import { Catalog } from "./market/catalog.ts";
+import { loadAccounts } from "./market/loadAccounts.ts";
 import { Watch } from "./market/watch.ts";
 import { AccountBook } from "./model/account.ts";
-import { appFeeUp } from "./model/offer.ts";
 import type { Clock, Journal, Logger, SequenceCounters, Store } from "./ports.ts";
 import { KeyRing } from "./request/authenticate.ts";
 import { loadCounter } from "./request/countUnits.ts";
@@ -50,8 +50,6 @@ const HEADERS_TIMEOUT_MS = 20_000;
 const BODY_TIMEOUT_MS = 120_000;
 /** No new try begins later than this after a request. */
 const DEADLINE_MS = 120_000;
-/** Rows of an account that are read at once at the start. */
-const ROWS_PER_READ = 5_000;
 
 const systemClock: Clock = { nowMs: () => Date.now() };
 
@@ -83,7 +81,13 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     pollMs: config.pollMs,
   });
   await watch.load();
-  await loadAccounts(keys, watch, accounts, store, catalog);
+  await loadAccounts({
+    accounts,
+    store,
+    accountIds: keys.accountIds(),
+    load: (accountId) => watch.loadAccount(accountId),
+    app: (appId) => catalog.app(appId),
+  });
 
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -263,30 +267,4 @@ async function openStorage(config: Config, signer: ReceiptSigner, log: Logger): 
       await store.close();
     },
   };
-}
-
-/** Fills the book: every account with a key or with rows, and of each what is journaled and not on chain. */
-async function loadAccounts(
-  keys: KeyRing,
-  watch: Watch,
-  accounts: AccountBook,
-  store: Store,
-  catalog: Catalog,
-): Promise<void> {
-  const withRows = new Map((await store.lastSeqs()).map(({ accountId, lastSeq }) => [accountId, lastSeq]));
-  for (const accountId of new Set([...keys.accountIds(), ...withRows.keys()])) {
-    const snapshot = await watch.loadAccount(accountId);
-    const lastSeq = withRows.get(accountId) ?? -1;
-    if (!snapshot) continue;
-    for (let from = snapshot.nextSeq; from <= lastSeq;) {
-      const rows = await store.receiptsFrom(accountId, from, ROWS_PER_READ);
-      if (rows.length === 0) break;
-      const costs = rows.map(({ receipt: { seq, amountWei, appId } }) => {
-        const feeBps = appId === 0 ? 0 : (catalog.app(appId)?.feeBps ?? 0);
-        return { seq, costWei: amountWei + appFeeUp(amountWei, feeBps, snapshot.maxAppFeePct) };
-      });
-      accounts.recorded(accountId, costs);
-      from += rows.length;
-    }
-  }
 }
