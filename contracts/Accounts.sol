@@ -6,6 +6,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {BoundedPause} from "./BoundedPause.sol";
 import {DepositForwarder} from "./DepositForwarder.sol";
 import {IAI1NET} from "./interfaces/IAI1NET.sol";
 import {IEscrow} from "./interfaces/IEscrow.sol";
@@ -16,7 +17,7 @@ import {Signatures} from "./libraries/Signatures.sol";
 import {Windows, WindowsLib} from "./libraries/Windows.sol";
 
 /// @notice The part of the Escrow that payers use: accounts, how money gets into them, and how it leaves.
-abstract contract Accounts is IEscrow, EIP712 {
+abstract contract Accounts is IEscrow, EIP712, BoundedPause {
     using SafeERC20 for IERC20;
 
     uint8 private constant MAX_APP_FEE_PCT = 20;
@@ -31,9 +32,9 @@ abstract contract Accounts is IEscrow, EIP712 {
     address private immutable _forwarder;
 
     /// @inheritdoc IEscrow
-    uint256 public owed;
-    /// @inheritdoc IEscrow
     uint32 public accountCount;
+    /// @inheritdoc IEscrow
+    uint256 public owed;
 
     /// @dev An array of every possible id: an account's slot follows from its id without hashing.
     AccountWord[1 << 32] internal _accounts;
@@ -49,7 +50,12 @@ abstract contract Accounts is IEscrow, EIP712 {
         _;
     }
 
-    constructor(address token_, address registry_, Windows memory windows) EIP712("AI1NET Escrow", "1") {
+    constructor(
+        address token_,
+        address registry_,
+        Windows memory windows,
+        address guardian_
+    ) EIP712("AI1NET Escrow", "1") BoundedPause(guardian_, windows) {
         require(token_ != address(0) && registry_ != address(0), Escrow_ZeroAddress());
         WindowsLib.check(windows);
         token = token_;
@@ -61,7 +67,7 @@ abstract contract Accounts is IEscrow, EIP712 {
     // --------------------------------------------------------------- deposits
 
     /// @inheritdoc IEscrow
-    function deposit(Terms calldata terms, uint96 amount) external returns (uint32 accountId) {
+    function deposit(Terms calldata terms, uint96 amount) external whenNotPaused returns (uint32 accountId) {
         // Effect
         accountId = _deposit(terms, msg.sender, amount);
         // Interaction
@@ -76,7 +82,7 @@ abstract contract Accounts is IEscrow, EIP712 {
         uint256 validAfter,
         uint256 validBefore,
         bytes calldata signature
-    ) external returns (uint32 accountId) {
+    ) external whenNotPaused returns (uint32 accountId) {
         // Effect
         accountId = _deposit(terms, terms.owner, amount);
         // Interaction: the token checks the signature, and that its nonce is this very grant
@@ -102,7 +108,7 @@ abstract contract Accounts is IEscrow, EIP712 {
         bytes32 r,
         bytes32 s,
         bytes calldata grantSignature
-    ) external returns (uint32 accountId) {
+    ) external whenNotPaused returns (uint32 accountId) {
         // Check
         require(block.timestamp <= deadline, Escrow_GrantExpired(deadline, block.timestamp));
         bytes32 grant = grantHash(terms, salt);
@@ -125,7 +131,7 @@ abstract contract Accounts is IEscrow, EIP712 {
     }
 
     /// @inheritdoc IEscrow
-    function sweep(Terms calldata terms) external returns (uint32 accountId, uint96 amount) {
+    function sweep(Terms calldata terms) external whenNotPaused returns (uint32 accountId, uint96 amount) {
         address from = depositAddress(terms);
         // The token's whole supply fits.
         amount = uint96(IERC20(token).balanceOf(from));
@@ -139,7 +145,7 @@ abstract contract Accounts is IEscrow, EIP712 {
     }
 
     /// @inheritdoc IEscrow
-    function grantCredits(uint32 accountId, uint88 amount) external {
+    function grantCredits(uint32 accountId, uint88 amount) external whenNotPaused {
         // Check
         require(amount != 0, Escrow_ZeroAmount());
         require(accountId != 0 && accountId <= accountCount, Escrow_UnknownAccount(accountId));

@@ -30,8 +30,9 @@ contract Escrow is Accounts {
         address token_,
         address registry_,
         address ledger_,
-        Windows memory windows
-    ) Accounts(token_, registry_, windows) {
+        Windows memory windows,
+        address guardian_
+    ) Accounts(token_, registry_, windows, guardian_) {
         require(ledger_ != address(0), Escrow_ZeroAddress());
         ledger = ledger_;
         challengeWindow = windows.challenge;

@@ -7,6 +7,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
+import {BoundedPause} from "./BoundedPause.sol";
 import {IEscrow} from "./interfaces/IEscrow.sol";
 import {ILedger} from "./interfaces/ILedger.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
@@ -20,7 +21,7 @@ import {Windows, WindowsLib} from "./libraries/Windows.sol";
 
 /// @title Ledger
 /// @notice Settles batches: decodes, prices, has the Escrow move the money, measures and commits.
-contract Ledger is ILedger, Ownable2Step, EIP712 {
+contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
     using BatchFormat for BatchFormat.Header;
     using ListingMetrics for Metrics;
     using OfferTable for OfferTable.Entry[];
@@ -78,8 +79,9 @@ contract Ledger is ILedger, Ownable2Step, EIP712 {
         Windows memory windows,
         uint16 protocolFeeBps_,
         uint16 operatorShareBps_,
-        address owner_
-    ) Ownable(owner_) EIP712("AI1NET Ledger", "1") {
+        address owner_,
+        address guardian_
+    ) Ownable(owner_) EIP712("AI1NET Ledger", "1") BoundedPause(guardian_, windows) {
         WindowsLib.check(windows);
         _requireFee(protocolFeeBps_, MAX_PROTOCOL_FEE_BPS);
         _requireFee(operatorShareBps_, MAX_OPERATOR_SHARE_BPS);
@@ -94,7 +96,7 @@ contract Ledger is ILedger, Ownable2Step, EIP712 {
     // ----------------------------------------------------------------- settle
 
     /// @inheritdoc ILedger
-    function settle(uint24 operatorId, bytes calldata batch) external {
+    function settle(uint24 operatorId, bytes calldata batch) external whenNotPaused {
         BatchFormat.Header memory header = BatchFormat.readHeader(batch);
         _beginBatch(operatorId, header);
         uint256[] memory billing = IRegistry(registry).billing(

@@ -94,6 +94,7 @@ interface IEscrow {
     error Escrow_NothingToClaim(Earner earner, uint32 id);
 
     // --------------------------------------------------------------- deposits
+    // All of them can be paused, for a bounded time (IBoundedPause); exits, withdrawals and claims never.
 
     /// @notice The caller (anyone) pays `amount` into the account of `terms`, opening it if need be.
     /// Needs an allowance.

@@ -124,7 +124,8 @@ interface ILedger {
 
     /// @notice Settles the operator's next batch. Only one of its settlers. Reverts, with nothing done, on malformed
     /// bytes, a batch out of order, an offer not billable in the span or an account of another operator; never because
-    /// an account is short.
+    /// an account is short. Can be paused, for a bounded time (IBoundedPause): what was served before or meanwhile settles
+    /// afterwards, at the prices and fees of its time of service.
     function settle(uint24 operatorId, bytes calldata batch) external;
 
     /// @notice Shows a row, or reverts with `Ledger_WrongProof`; with `Ledger_RowOutOfRange` if the group has no such row.

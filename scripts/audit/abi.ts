@@ -5,6 +5,12 @@ const OWNERSHIP = [
   "event OwnershipTransferred(address indexed previousOwner, address indexed newOwner)",
 ] as const;
 
+const PAUSE = [
+  "event Paused(uint40 until)",
+  "event PauseEnded(uint40 nextPauseAt)",
+  "function pausedUntil() view returns (uint40)",
+] as const;
+
 export const registryAbi = parseAbi([
   ...OWNERSHIP,
   "event OperatorRegistered(uint24 indexed operatorId, address indexed owner, address payee)",
@@ -31,6 +37,7 @@ export const registryAbi = parseAbi([
 ]);
 
 export const escrowAbi = parseAbi([
+  ...PAUSE,
   "event AccountOpened(uint32 indexed accountId, address indexed owner, uint24 indexed operatorId, address signer, bool strict, uint8 maxAppFeePct)",
   "event Deposited(uint32 indexed accountId, address indexed from, uint96 amount)",
   "event CreditsGranted(uint32 indexed accountId, address indexed from, uint88 amount)",
@@ -55,6 +62,7 @@ export const escrowAbi = parseAbi([
 
 export const ledgerAbi = parseAbi([
   ...OWNERSHIP,
+  ...PAUSE,
   "event BatchSettled(uint24 indexed operatorId, uint32 indexed batchNo, bytes32 commitment, uint32 rows, uint128 amount, uint128 appFees, uint128 protocolFee, uint128 shortfall)",
   "event ShortfallRecorded(uint24 indexed operatorId, uint32 indexed batchNo, uint32 indexed accountId, uint128 shortfall)",
   "event ProtocolFeeScheduled(uint16 feeBps, uint40 effectiveAt)",

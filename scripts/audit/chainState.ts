@@ -1,4 +1,5 @@
 import type { Hex } from "../../router/model/bytes.ts";
+import type { Pausable } from "./events.ts";
 import type { Earner } from "./state.ts";
 
 export interface ChainAccount {
@@ -52,6 +53,7 @@ export interface ChainState {
   nextBatchNos(operatorIds: readonly number[]): Promise<readonly number[]>;
   commitments(keys: readonly (readonly [operatorId: number, batchNo: number])[]): Promise<readonly Hex[]>;
   protocolFeesBps(servedAtSecs: readonly number[]): Promise<readonly number[]>;
+  pausedUntilSec(): Promise<Readonly<Record<Pausable, number>>>;
   owedWei(): Promise<bigint>;
   /** Tokens that the Escrow has. */
   escrowBalanceWei(): Promise<bigint>;

@@ -38,6 +38,9 @@ export async function compareState(state: State, chain: ChainState, report: Repo
       expected: "0",
       actual: String(state.shortfalls.length),
     });
+  const pausedUntilSec = await chain.pausedUntilSec();
+  compare(report, "end of the pause", "Escrow", state.pausedUntilSec.escrow, pausedUntilSec.escrow);
+  compare(report, "end of the pause", "Ledger", state.pausedUntilSec.ledger, pausedUntilSec.ledger);
   await compareRegistry(state, chain, report);
   await compareLedger(state, chain, report);
   await compareAccounts(state, chain, report);

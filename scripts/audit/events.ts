@@ -25,6 +25,11 @@ type LedgerEvent = DecodeEventLogReturnType<typeof ledgerAbi>;
 export type ContractEvent = RegistryEvent | EscrowEvent | LedgerEvent;
 type BatchSettled = Extract<LedgerEvent, { eventName: "BatchSettled" }>;
 
+/** The contracts that a guardian can pause. */
+export type Pausable = "escrow" | "ledger";
+type OfPause = Extract<ContractEvent, { eventName: "Paused" | "PauseEnded" }>;
+export type PauseEvent = OfPause & { readonly contract: Pausable };
+
 /** A log that no contract of this version emits. */
 export interface UnknownEvent {
   readonly eventName: "Unknown";
@@ -41,4 +46,6 @@ export type SettledEvent = BatchSettled & {
 /** Everything that a replay is made of, in the order of the chain. */
 export type AuditEvent =
   | SettledEvent
-  | ((Exclude<ContractEvent, { eventName: "BatchSettled" }> | UnknownEvent) & { readonly at: Place });
+  | ((
+      Exclude<ContractEvent, { eventName: "BatchSettled" | OfPause["eventName"] }> | PauseEvent | UnknownEvent
+    ) & { readonly at: Place });

@@ -3,7 +3,7 @@ import type { Hex } from "../../router/model/bytes.ts";
 import { escrowAbi, ledgerAbi, registryAbi } from "./abi.ts";
 import { AuditError } from "./auditError.ts";
 import type { Deployment } from "./deployment.ts";
-import type { AuditEvent, ContractEvent, Place, UnknownEvent } from "./events.ts";
+import type { AuditEvent, ContractEvent, Pausable, PauseEvent, Place, UnknownEvent } from "./events.ts";
 import { mapAhead } from "./mapAhead.ts";
 import { isUnreachable, mayPass, rpcError } from "./rpc.ts";
 import { readSettleCall } from "./settleCall.ts";
@@ -72,13 +72,21 @@ async function* readLogs(
   }
 }
 
-function decode(log: Log, { ledger, escrow }: Deployment): ContractEvent | UnknownEvent {
+type Decoded = Exclude<ContractEvent, { eventName: PauseEvent["eventName"] }> | PauseEvent | UnknownEvent;
+
+/** Both contracts that can be paused emit the same events: which one it was is kept. */
+function tell(event: ContractEvent, contract: Pausable): Decoded {
+  if (event.eventName === "Paused" || event.eventName === "PauseEnded") return { ...event, contract };
+  return event;
+}
+
+function decode(log: Log, { ledger, escrow }: Deployment): Decoded {
   const { address, topics, data } = log;
   const isFrom = (contract: Hex): boolean => address.toLowerCase() === contract.toLowerCase();
   try {
     const encoded = { topics: topics as [Hex, ...Hex[]], data };
-    if (isFrom(ledger)) return decodeEventLog({ abi: ledgerAbi, ...encoded });
-    if (isFrom(escrow)) return decodeEventLog({ abi: escrowAbi, ...encoded });
+    if (isFrom(ledger)) return tell(decodeEventLog({ abi: ledgerAbi, ...encoded }), "ledger");
+    if (isFrom(escrow)) return tell(decodeEventLog({ abi: escrowAbi, ...encoded }), "escrow");
     return decodeEventLog({ abi: registryAbi, ...encoded });
   } catch {
     return { eventName: "Unknown", contract: address, topic: topics[0] ?? "0x" };

@@ -1,5 +1,5 @@
 import { noEarnings, takeEarnings } from "./earnings.ts";
-import type { AuditEvent } from "./events.ts";
+import type { AuditEvent, Pausable } from "./events.ts";
 import { compare } from "./mismatch.ts";
 import { replayBatch, type Replay } from "./replayBatch.ts";
 import { EARNERS, keyOf, valueAt, type Account } from "./state.ts";
@@ -12,6 +12,10 @@ function accountOf({ state, report }: Replay, accountId: number, where: string):
   if (!account)
     report({ name: "unknown account", where, expected: "an open account", actual: String(accountId) });
   return account;
+}
+
+function checkNotPaused({ state, report }: Replay, contract: Pausable, nowSec: number, where: string): void {
+  compare(report, "happened in a pause", where, state.pausedUntilSec[contract] > nowSec, false);
 }
 
 /** Advances the state by one event. Pure but for the state: no chain is asked. */
@@ -81,15 +85,25 @@ export function replayEvent(replay: Replay, event: AuditEvent): void {
     case "Deposited": {
       const account = accountOf(replay, event.args.accountId, where);
       if (account) account.balanceWei += event.args.amount;
+      checkNotPaused(replay, "escrow", at.timestampSec, where);
       state.totals.depositedWei += event.args.amount;
       return;
     }
     case "CreditsGranted": {
       const account = accountOf(replay, event.args.accountId, where);
       if (account) account.creditsWei += event.args.amount;
+      checkNotPaused(replay, "escrow", at.timestampSec, where);
       state.totals.grantedWei += event.args.amount;
       return;
     }
+    case "Paused":
+      compare(report, "paused until", where, event.args.until > at.timestampSec, true);
+      state.pausedUntilSec[event.contract] = event.args.until;
+      return;
+    case "PauseEnded":
+      compare(report, "ended pause", where, state.pausedUntilSec[event.contract] > at.timestampSec, true);
+      state.pausedUntilSec[event.contract] = at.timestampSec;
+      return;
     case "ExitRequested": {
       const account = accountOf(replay, event.args.accountId, where);
       if (account) account.exit = { amountWei: event.args.amount, readyAtSec: event.args.readyAt };
@@ -126,6 +140,7 @@ export function replayEvent(replay: Replay, event: AuditEvent): void {
       return;
     }
     case "BatchSettled":
+      checkNotPaused(replay, "ledger", at.timestampSec, where);
       replayBatch(replay, event);
       return;
     case "Unknown":

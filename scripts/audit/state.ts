@@ -1,5 +1,6 @@
 import type { Hex } from "../../router/model/bytes.ts";
 import type { Offer } from "../../router/model/offer.ts";
+import type { Pausable } from "./events.ts";
 import type { Earnings } from "./earnings.ts";
 
 /** What a deployment fixes for ever. */
@@ -72,6 +73,8 @@ export interface State {
   readonly commitments: Map<string, Hex>;
   /** Shortfalls announced for the batch whose event follows them. */
   shortfalls: { readonly operatorId: number; readonly batchNo: number; readonly text: string }[];
+  /** When the last pause of each contract ends or ended; 0 before there was one. */
+  readonly pausedUntilSec: Record<Pausable, number>;
   readonly totals: Totals;
 }
 
@@ -95,6 +98,7 @@ export function emptyState(): State {
     metrics: new Map(),
     commitments: new Map(),
     shortfalls: [],
+    pausedUntilSec: { escrow: 0, ledger: 0 },
     totals: {
       batches: 0,
       rows: 0,

@@ -103,6 +103,14 @@ export function viemChainState(
         ),
       });
     },
+    async pausedUntilSec() {
+      const functionName = "pausedUntil";
+      const [ofEscrow, ofLedger] = await Promise.all([
+        client.readContract({ ...escrow, functionName, blockNumber }),
+        client.readContract({ ...ledger, functionName, blockNumber }),
+      ]);
+      return { escrow: ofEscrow, ledger: ofLedger };
+    },
     async owedWei() {
       return client.readContract({ ...escrow, functionName: "owed", blockNumber });
     },

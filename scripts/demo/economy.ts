@@ -86,6 +86,7 @@ export async function setUpEconomy(
     deployer: admin,
     holder: admin.address,
     owner: timelock,
+    guardian: admin.address,
     windows: DEMO_WINDOWS,
     minOperatorBondWei: MIN_OPERATOR_BOND,
     minProviderStakeWei: MIN_PROVIDER_STAKE,

@@ -61,6 +61,8 @@ const Shape = z.strictObject({
     /** The zero address: everybody. */
     executors: z.array(address).min(1),
   }),
+  /** May pause deposits and settlement for `windows.maxPause`; the zero address, and by default: nobody. */
+  guardian: address.default(ZeroAddress),
   minOperatorBond: tokens,
   minProviderStake: tokens,
   protocolFeeBps: z.int().min(0).max(1_000),

@@ -19,6 +19,8 @@ export interface DeployOptions {
   readonly holder: string;
   /** May change parameters within their ranges: a TimelockController where money matters. */
   readonly owner: string;
+  /** May pause deposits and settlement for a bounded time; the zero address: nobody. */
+  readonly guardian: string;
   readonly windows: Windows;
   readonly minOperatorBondWei: bigint;
   readonly minProviderStakeWei: bigint;
@@ -36,7 +38,7 @@ export class WiringError extends Error {
 
 /** @throws {WiringError} if what is deployed is not what was asked for */
 export async function deploy(options: DeployOptions): Promise<Deployment> {
-  const { deployer, windows, owner } = options;
+  const { deployer, windows, owner, guardian } = options;
   // Numbered here, because the Escrow is told the address of the Ledger that follows it.
   let nonce = await deployer.getNonce();
   const put = async (name: keyof Deployment, ...args: unknown[]): Promise<string> => {
@@ -50,25 +52,39 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   const token = await put("AI1NET", options.holder);
   const registry = await put("Registry", token, windows, minOperatorBondWei, minProviderStakeWei, owner);
   const ledgerAddress = getCreateAddress({ from: await deployer.getAddress(), nonce: nonce + 1 });
-  const escrow = await put("Escrow", token, registry, ledgerAddress, windows);
-  const ledger = await put("Ledger", registry, escrow, windows, protocolFeeBps, operatorShareBps, owner);
+  const escrow = await put("Escrow", token, registry, ledgerAddress, windows, guardian);
+  const ledger = await put(
+    "Ledger",
+    registry,
+    escrow,
+    windows,
+    protocolFeeBps,
+    operatorShareBps,
+    owner,
+    guardian,
+  );
   const deployment = { AI1NET: token, Registry: registry, Escrow: escrow, Ledger: ledger };
-  await checkWiring(deployment, owner, deployer);
+  await checkWiring(deployment, options);
   return deployment;
 }
 
-/** Compares what the contracts say of each other and of their owner with what they must. @throws {WiringError} */
-export async function checkWiring(deployment: Deployment, owner: string, runner: Signer): Promise<void> {
-  const { token, registry, escrow, ledger } = contractsOf(deployment, runner);
+/** Compares what the contracts say of each other and of their roles with what they must. @throws {WiringError} */
+export async function checkWiring(
+  deployment: Deployment,
+  { owner, guardian, deployer }: Pick<DeployOptions, "owner" | "guardian" | "deployer">,
+): Promise<void> {
+  const { token, registry, escrow, ledger } = contractsOf(deployment, deployer);
   const facts: readonly (readonly [string, string, string])[] = [
     ["Registry.token", await registry.token(), await token.getAddress()],
     ["Registry.owner", await registry.owner(), owner],
     ["Escrow.token", await escrow.token(), await token.getAddress()],
     ["Escrow.registry", await escrow.registry(), await registry.getAddress()],
     ["Escrow.ledger", await escrow.ledger(), await ledger.getAddress()],
+    ["Escrow.guardian", await escrow.guardian(), guardian],
     ["Ledger.registry", await ledger.registry(), await registry.getAddress()],
     ["Ledger.escrow", await ledger.escrow(), await escrow.getAddress()],
     ["Ledger.owner", await ledger.owner(), owner],
+    ["Ledger.guardian", await ledger.guardian(), guardian],
   ];
   for (const [getter, actual, expected] of facts) {
     if (actual.toLowerCase() !== expected.toLowerCase())

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
-import { formatEther, JsonRpcProvider, Wallet } from "ethers";
+import { formatEther, JsonRpcProvider, Wallet, ZeroAddress } from "ethers";
 import { formatTokens } from "../../router/model/money.ts";
 import { describeError } from "../describeError.ts";
 import { buildContracts } from "./buildContracts.ts";
@@ -51,6 +51,7 @@ function describe(config: DeploymentConfig, deployer: string, balance: bigint): 
       "timelock",
       `${duration(timelock.delaySec)} delay; proposers ${timelock.proposers.join(", ")}; executors ${timelock.executors.join(", ")}`,
     ],
+    ["guardian", config.guardian === ZeroAddress ? "nobody: nothing can be paused" : config.guardian],
     ["operator's bond", `at least ${formatTokens(config.minOperatorBond)} $AI1NET`],
     ["provider's stake", `at least ${formatTokens(config.minProviderStake)} $AI1NET`],
     [
@@ -105,6 +106,7 @@ async function main(): Promise<void> {
       deployer,
       holder: config.holder,
       owner: timelock,
+      guardian: config.guardian,
       windows: config.windows,
       minOperatorBondWei: config.minOperatorBond,
       minProviderStakeWei: config.minProviderStake,

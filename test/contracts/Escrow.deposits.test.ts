@@ -68,13 +68,13 @@ describe("Escrow: deposits", () => {
         [token, none, registry],
         [token, registry, none],
       ] as const) {
-        await expect(factory.deploy(first, second, third, WINDOWS)).to.be.revertedWithCustomError(
+        await expect(factory.deploy(first, second, third, WINDOWS, none)).to.be.revertedWithCustomError(
           escrow,
           "Escrow_ZeroAddress",
         );
       }
       await expect(
-        factory.deploy(token, registry, registry, { ...WINDOWS, unbonding: 5 }),
+        factory.deploy(token, registry, registry, { ...WINDOWS, unbonding: 5 }, none),
       ).to.be.revertedWithCustomError(probe, "Windows_UnbondingTooShort");
     });
   });

@@ -58,15 +58,15 @@ describe("Ledger", () => {
     it("rejects fees, shares and windows out of range", async () => {
       const { ledger, escrow, registry, owner } = await ledgerFixture();
       const factory = await ethers.getContractFactory("Ledger");
-      await expect(factory.deploy(registry, escrow, WINDOWS, 1_001, 0, owner))
+      await expect(factory.deploy(registry, escrow, WINDOWS, 1_001, 0, owner, ethers.ZeroAddress))
         .to.be.revertedWithCustomError(ledger, "Ledger_FeeOutOfRange")
         .withArgs(1_001, 1_000);
-      await expect(factory.deploy(registry, escrow, WINDOWS, 0, 5_001, owner))
+      await expect(factory.deploy(registry, escrow, WINDOWS, 0, 5_001, owner, ethers.ZeroAddress))
         .to.be.revertedWithCustomError(ledger, "Ledger_FeeOutOfRange")
         .withArgs(5_001, 5_000);
       const windowsLib = await ethers.getContractFactory("WindowsLib");
       await expect(
-        factory.deploy(registry, escrow, { ...WINDOWS, epoch: 1 }, 0, 0, owner),
+        factory.deploy(registry, escrow, { ...WINDOWS, epoch: 1 }, 0, 0, owner, ethers.ZeroAddress),
       ).to.be.revertedWithCustomError(windowsLib, "Windows_OutOfRange");
     });
   });

@@ -181,6 +181,7 @@ export function honestChain(state: State): ChainState {
     commitments: async (keys) => keys.map((key) => state.commitments.get(keyOf(...key))!),
     protocolFeesBps: async (times) =>
       times.map((time) => state.protocolFees.findLast((fee) => fee.effectiveAtSec <= time)?.feeBps ?? 0),
+    pausedUntilSec: async () => state.pausedUntilSec,
     owedWei: async () => owed(),
     escrowBalanceWei: async () => owed(),
   };

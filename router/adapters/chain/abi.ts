@@ -26,6 +26,7 @@ export const ledgerAbi = parseAbi([
   "error Ledger_FailedRowWithUnits(uint256 group)",
   "error Ledger_TooManyRows(uint256 rows, uint256 max)",
   "error Ledger_AmountTooHigh(uint256 amount, uint256 max)",
+  "error BoundedPause_Paused(uint256 timestamp, uint40 until)",
   "error Ledger_WrongProof(uint24 operatorId, uint32 batchNo)",
 ]);
 

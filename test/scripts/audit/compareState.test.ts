@@ -74,6 +74,7 @@ describe("comparison with the chain's state", () => {
       "account 1",
       (chain) => ({ accounts: async (ids) => first<ChainAccount>({ flags: 2 })(await chain.accounts(ids)) }),
     ],
+    ["end of the pause", "Ledger", () => ({ pausedUntilSec: async () => ({ escrow: 0, ledger: 5 }) })],
     ["number of accounts", "Escrow", () => ({ accountCount: async () => 6 })],
     [
       "exit",

@@ -213,6 +213,45 @@ describe("replay of accounts and earnings", () => {
     ]);
   });
 
+  describe("of pauses", () => {
+    const paused = (contract: "escrow" | "ledger"): AuditEvent => ({
+      eventName: "Paused",
+      args: { until: SETTLED_AT + 9 },
+      contract,
+      at: place(SETTLED_AT - 9),
+    });
+    const ended = (contract: "escrow" | "ledger", timestampSec: number): AuditEvent => ({
+      eventName: "PauseEnded",
+      args: { nextPauseAt: 0 },
+      contract,
+      at: place(timestampSec),
+    });
+    const deposited = (timestampSec: number): AuditEvent => ({
+      eventName: "Deposited",
+      args: { accountId: 1, from: OWNER, amount: 1n },
+      at: place(timestampSec),
+    });
+
+    it("finds a deposit or a batch in a pause of its contract", () => {
+      assert.deepEqual(namesOf(paused("escrow"), deposited(SETTLED_AT + 8)), ["happened in a pause"]);
+      assert.deepEqual(namesOf(paused("ledger"), ...settledEvents(APPS)), ["happened in a pause"]);
+    });
+
+    it("finds nothing wrong after it, in the other contract, or with an exit", () => {
+      assert.deepEqual(namesOf(paused("escrow"), deposited(SETTLED_AT + 9)), []);
+      assert.deepEqual(namesOf(paused("ledger"), deposited(SETTLED_AT)), []);
+      assert.deepEqual(namesOf(paused("escrow"), ended("escrow", SETTLED_AT), deposited(SETTLED_AT)), []);
+      assert.deepEqual(
+        namesOf(paused("escrow"), exit(5n, SETTLED_AT + 1), withdrawn(5n, SETTLED_AT + 1)),
+        [],
+      );
+    });
+
+    it("finds the end of a pause that was none", () => {
+      assert.deepEqual(namesOf(ended("ledger", SETTLED_AT)), ["ended pause"]);
+    });
+  });
+
   const claimed = (amount: bigint, timestampSec: number): AuditEvent => ({
     eventName: "Claimed",
     args: { earner: 0, id: 2, to: OWNER, amount },
