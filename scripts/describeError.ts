@@ -1,7 +1,7 @@
 import { Interface, isCallException, isError } from "ethers";
 import { artifactOf } from "./deploy/artifacts.ts";
 
-const CONTRACTS = ["Registry", "Escrow", "Ledger", "AI1NET"];
+const CONTRACTS = ["Registry", "Escrow", "Ledger", "Reviews", "AI1NET"];
 
 /** The custom error in a revert's data, with its arguments' names: "Registry_BondTooLow(bonded 1, needed 2)". */
 function customError(data: string): string | undefined {

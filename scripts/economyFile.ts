@@ -12,7 +12,13 @@ const Shape = z.object({
   chainId: z.int(),
   routerUrl: z.url(),
   operatorId: z.int(),
-  contracts: z.object({ AI1NET: address, Registry: address, Escrow: address, Ledger: address }),
+  contracts: z.object({
+    AI1NET: address,
+    Registry: address,
+    Escrow: address,
+    Ledger: address,
+    Reviews: address,
+  }),
   demo: z.object({
     apiKey: z.string(),
     payer: address,

@@ -52,7 +52,7 @@ const GAS: TransactionRequest = { gasLimit: 500_000n };
 
 /** What the compiled contracts are, in one hash. */
 export function buildHash(): string {
-  const names = ["AI1NET", "Registry", "Escrow", "Ledger"];
+  const names = ["AI1NET", "Registry", "Escrow", "Ledger", "Reviews"];
   return keccak256(`0x${names.map((name) => artifactOf(name).bytecode.slice(2)).join("")}`);
 }
 
@@ -93,7 +93,7 @@ export async function setUpEconomy(
     protocolFeeBps: PROTOCOL_FEE_BPS,
     operatorShareBps: OPERATOR_SHARE_BPS,
   });
-  progress("contracts deployed and wired: AI1NET, Registry, Escrow, Ledger, behind a timelock");
+  progress("contracts deployed and wired: AI1NET, Registry, Escrow, Ledger, Reviews, behind a timelock");
 
   const as = (role: string) => contractsOf(contracts, new NonceManager(wallet(role)));
   const asAdmin = as("admin");

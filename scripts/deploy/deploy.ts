@@ -1,7 +1,7 @@
 /** Deploys the contracts and wires them; nobody is left with a key that could change what they promise. */
 import { getCreateAddress, type BaseContract, type Signer } from "ethers";
 
-import type { AI1NET, Escrow, Ledger, Registry } from "../../types/contracts/index.ts";
+import type { AI1NET, Escrow, Ledger, Registry, Reviews } from "../../types/contracts/index.ts";
 import { factoryOf } from "./artifacts.ts";
 import type { Windows } from "./windows.ts";
 
@@ -10,6 +10,7 @@ export interface Deployment {
   readonly Registry: string;
   readonly Escrow: string;
   readonly Ledger: string;
+  readonly Reviews: string;
 }
 
 export interface DeployOptions {
@@ -63,7 +64,14 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     owner,
     guardian,
   );
-  const deployment = { AI1NET: token, Registry: registry, Escrow: escrow, Ledger: ledger };
+  const reviews = await put("Reviews", ledger);
+  const deployment = {
+    AI1NET: token,
+    Registry: registry,
+    Escrow: escrow,
+    Ledger: ledger,
+    Reviews: reviews,
+  };
   await checkWiring(deployment, options);
   return deployment;
 }
@@ -73,7 +81,7 @@ export async function checkWiring(
   deployment: Deployment,
   { owner, guardian, deployer }: Pick<DeployOptions, "owner" | "guardian" | "deployer">,
 ): Promise<void> {
-  const { token, registry, escrow, ledger } = contractsOf(deployment, deployer);
+  const { token, registry, escrow, ledger, reviews } = contractsOf(deployment, deployer);
   const facts: readonly (readonly [string, string, string])[] = [
     ["Registry.token", await registry.token(), await token.getAddress()],
     ["Registry.owner", await registry.owner(), owner],
@@ -85,6 +93,9 @@ export async function checkWiring(
     ["Ledger.escrow", await ledger.escrow(), await escrow.getAddress()],
     ["Ledger.owner", await ledger.owner(), owner],
     ["Ledger.guardian", await ledger.guardian(), guardian],
+    ["Reviews.ledger", await reviews.ledger(), await ledger.getAddress()],
+    ["Reviews.escrow", await reviews.escrow(), await escrow.getAddress()],
+    ["Reviews.registry", await reviews.registry(), await registry.getAddress()],
   ];
   for (const [getter, actual, expected] of facts) {
     if (actual.toLowerCase() !== expected.toLowerCase())
@@ -96,12 +107,13 @@ export async function checkWiring(
 export function contractsOf(
   deployment: Deployment,
   runner: Signer,
-): { token: AI1NET; registry: Registry; escrow: Escrow; ledger: Ledger } {
+): { token: AI1NET; registry: Registry; escrow: Escrow; ledger: Ledger; reviews: Reviews } {
   const at = (name: keyof Deployment): unknown => factoryOf(name, runner).attach(deployment[name]);
   return {
     token: at("AI1NET") as AI1NET,
     registry: at("Registry") as Registry,
     escrow: at("Escrow") as Escrow,
     ledger: at("Ledger") as Ledger,
+    reviews: at("Reviews") as Reviews,
   };
 }

@@ -14,7 +14,7 @@ const DAY = 86_400;
 
 const command = new Command("npm run deploy --")
   .description(
-    "Deploys AI1NET, Registry, Escrow and Ledger behind a timelock, and checks their wiring. " +
+    "Deploys AI1NET, Registry, Escrow, Ledger and Reviews behind a timelock, and checks their wiring. " +
       "The deployer's key comes from --key-file or AI1NET_DEPLOYER_KEY; it pays the gas and keeps no role.",
   )
   .requiredOption("--rpc <url>", "JSON-RPC of the network")
