@@ -40,6 +40,9 @@ contract LedgerFuzzTest is ReferenceLedger {
                 IEscrow.Terms(address(this), i == OWN_ACCOUNTS ? 2 : OPERATOR, address(0), false, uint8(4 * i)),
                 deposits[i]
             );
+        escrow.grantCredits(2, 5e14);
+        escrow.grantCredits(4, 3e19);
+        escrow.grantCredits(5, 1);
         vm.warp(block.timestamp + 3 hours);
     }
 
