@@ -12,6 +12,8 @@ const OPTIMIZER_RUNS = 10_000;
 const VIA_IR = true;
 const HARDFORK = "osaka";
 const FUZZ_SEED = "0xa11e7";
+// Instrumented contracts are larger, and may be; no others.
+const MEASURES_COVERAGE = process.argv.includes("--coverage");
 
 export default defineConfig({
   plugins: [toolbox],
@@ -27,6 +29,7 @@ export default defineConfig({
       evmVersion: HARDFORK,
       viaIR: VIA_IR,
       optimizer: { enabled: true, runs: OPTIMIZER_RUNS },
+      outputSelection: { "*": { "*": ["storageLayout"] } },
     },
   },
   networks: {
@@ -35,7 +38,7 @@ export default defineConfig({
       chainType: "l1",
       hardfork: HARDFORK,
       blockGasLimit: 60_000_000,
-      allowUnlimitedContractSize: false,
+      allowUnlimitedContractSize: MEASURES_COVERAGE,
     },
   },
   test: {

@@ -15,6 +15,7 @@ const STEPS: readonly { name: string; command: readonly string[]; when?: boolean
   { name: "lint", command: ["oxlint"] },
   { name: "types", command: ["tsc", "--noEmit"] },
   { name: "unused code", command: ["knip"] },
+  { name: "storage layout and code size", command: [process.execPath, "scripts/layout.ts"] },
   { name: "gas snapshot", command: [process.execPath, "scripts/bench/gas.ts", "--check"] },
 ];
 
