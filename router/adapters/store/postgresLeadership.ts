@@ -33,10 +33,17 @@ export function postgresLeadership(database: PostgresDatabase, log: Logger): Lea
         }
       }
       const client = await database.connect();
-      const { rows } = await client.query<{ locked: boolean }>("SELECT pg_try_advisory_lock($1) AS locked", [
-        SETTLEMENT_LOCK,
-      ]);
-      if (rows[0]?.locked !== true) {
+      let isLocked = false;
+      try {
+        const { rows } = await client.query<{ locked: boolean }>("SELECT pg_try_advisory_lock($1) AS locked", [
+          SETTLEMENT_LOCK,
+        ]);
+        isLocked = rows[0]?.locked === true;
+      } catch (error) {
+        client.release(true);
+        throw error;
+      }
+      if (!isLocked) {
         client.release();
         return false;
       }
@@ -48,7 +55,10 @@ export function postgresLeadership(database: PostgresDatabase, log: Logger): Lea
     resign: async () => {
       const client = held;
       held = undefined;
-      await Promise.resolve(client?.release(true));
+      if (!client) return;
+      // The server notices a closed connection some time later; until then nobody else could lead.
+      await client.query("SELECT pg_advisory_unlock($1)", [SETTLEMENT_LOCK]).catch(() => undefined);
+      client.release(true);
     },
   };
 }
