@@ -35,9 +35,10 @@ export function postgresLeadership(database: PostgresDatabase, log: Logger): Lea
       const client = await database.connect();
       let isLocked = false;
       try {
-        const { rows } = await client.query<{ locked: boolean }>("SELECT pg_try_advisory_lock($1) AS locked", [
-          SETTLEMENT_LOCK,
-        ]);
+        const { rows } = await client.query<{ locked: boolean }>(
+          "SELECT pg_try_advisory_lock($1) AS locked",
+          [SETTLEMENT_LOCK],
+        );
         isLocked = rows[0]?.locked === true;
       } catch (error) {
         client.release(true);
