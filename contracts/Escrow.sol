@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Accounts} from "./Accounts.sol";
 import {IEscrow} from "./interfaces/IEscrow.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
@@ -9,10 +11,13 @@ import {EarningsBuckets} from "./libraries/EarningsBuckets.sol";
 import {Windows} from "./libraries/Windows.sol";
 
 contract Escrow is Accounts {
+    using SafeERC20 for IERC20;
     using EarningsBuckets for Earnings;
 
     /// @inheritdoc IEscrow
     address public immutable ledger;
+    /// @inheritdoc IEscrow
+    address public immutable disputes;
     /// @inheritdoc IEscrow
     uint32 public immutable challengeWindow;
 
@@ -26,15 +31,22 @@ contract Escrow is Accounts {
         _;
     }
 
+    modifier onlyDisputes() {
+        require(msg.sender == disputes, Escrow_NotDisputes(msg.sender));
+        _;
+    }
+
     constructor(
         address token_,
         address registry_,
         address ledger_,
         Windows memory windows,
-        address guardian_
+        address guardian_,
+        address disputes_
     ) Accounts(token_, registry_, windows, guardian_) {
-        require(ledger_ != address(0), Escrow_ZeroAddress());
+        require(ledger_ != address(0) && disputes_ != address(0), Escrow_ZeroAddress());
         ledger = ledger_;
+        disputes = disputes_;
         challengeWindow = windows.challenge;
     }
 
@@ -112,6 +124,28 @@ contract Escrow is Accounts {
             _earnings[Earner(word >> 248)][uint32(word >> 216)].add(bucket, uint128(word));
         }
         pool[operatorId][epoch] += poolFee;
+    }
+
+    // ---------------------------------------------------------- Disputes only
+
+    /// @inheritdoc IEscrow
+    function refund(uint32 accountId, uint96 amount) external onlyDisputes {
+        // Effect
+        _accounts[accountId] = _accounts[accountId].deposit(amount);
+        owed += amount;
+        emit Refunded(accountId, amount);
+        // Interaction
+        IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
+    }
+
+    /// @inheritdoc IEscrow
+    function compensate(uint32 providerId, uint96 amount) external onlyDisputes {
+        // Effect
+        _earnings[Earner.Provider][providerId].add(_bucket(), amount);
+        owed += amount;
+        emit Compensated(providerId, amount);
+        // Interaction
+        IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
     }
 
     // ------------------------------------------------------------------ views

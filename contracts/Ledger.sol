@@ -43,6 +43,16 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         uint16 feeBps;
     }
 
+    /// @dev Which of an operator's batches can still be challenged, beside the number of the next: one slot, written once
+    /// per batch in any case.
+    struct Batches {
+        // slot 0
+        uint32 next;
+        uint32 current; // first batch of `bucket`
+        uint32 previous; // first batch of the bucket before; `current` if that had none
+        uint40 bucket; // block.timestamp / challengeWindow, at the last batch
+    }
+
     // -------------------------------------------------------------- constants
 
     uint256 public constant MAX_SPAN = 1 hours;
@@ -64,9 +74,10 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
     uint256 public immutable epochLength;
     /// @inheritdoc ILedger
     uint16 public immutable operatorShareBps;
-
     /// @inheritdoc ILedger
-    mapping(uint24 operatorId => uint32) public nextBatchNo;
+    uint32 public immutable challengeWindow;
+
+    mapping(uint24 operatorId => Batches) private _batches;
     /// @inheritdoc ILedger
     mapping(uint24 operatorId => mapping(uint32 batchNo => bytes32)) public commitmentOf;
     mapping(uint256 epoch => mapping(uint24 operatorId => mapping(uint32 listingId => Metrics))) private _metrics;
@@ -88,6 +99,7 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         registry = registry_;
         escrow = escrow_;
         epochLength = windows.epoch;
+        challengeWindow = windows.challenge;
         operatorShareBps = operatorShareBps_;
         _feeChanges.push(FeeChange({effectiveAt: 0, feeBps: protocolFeeBps_}));
         emit ProtocolFeeScheduled(protocolFeeBps_, 0);
@@ -119,14 +131,22 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
 
     /// @dev Takes the next batch number: the same bytes never settle twice.
     function _beginBatch(uint24 operatorId, BatchFormat.Header memory header) private {
-        uint32 expected = nextBatchNo[operatorId];
+        Batches memory batches = _batches[operatorId];
+        uint32 expected = batches.next;
         require(header.batchNo == expected, Ledger_BadBatchNo(header.batchNo, expected));
         (uint40 from, uint40 to) = (header.servedFrom, header.servedTo);
         require(
             from <= to && to - from <= MAX_SPAN && to <= block.timestamp,
             Ledger_BadSpan(from, to, block.timestamp)
         );
-        nextBatchNo[operatorId] = expected + 1;
+        uint40 bucket = _bucket();
+        if (batches.bucket != bucket) {
+            batches.previous = bucket == batches.bucket + 1 ? batches.current : expected;
+            batches.current = expected;
+            batches.bucket = bucket;
+        }
+        batches.next = expected + 1;
+        _batches[operatorId] = batches;
     }
 
     /// @dev Prices every row into `offers` and `totals`, and gives what Escrow.debit takes: a word per group.
@@ -325,6 +345,23 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         bytes32 groupRoot
     ) private pure returns (bytes32) {
         return keccak256(abi.encode(operatorId, batchNo, headerHash, groupRoot));
+    }
+
+    /// @inheritdoc ILedger
+    function nextBatchNo(uint24 operatorId) external view returns (uint32) {
+        return _batches[operatorId].next;
+    }
+
+    /// @inheritdoc ILedger
+    function firstOpenBatch(uint24 operatorId) external view returns (uint32) {
+        Batches memory batches = _batches[operatorId];
+        uint40 bucket = _bucket();
+        if (bucket == batches.bucket) return batches.previous;
+        return bucket == batches.bucket + 1 ? batches.current : batches.next;
+    }
+
+    function _bucket() private view returns (uint40) {
+        return uint40(block.timestamp / challengeWindow);
     }
 
     // ------------------------------------------------------------ fee schedule

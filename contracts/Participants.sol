@@ -19,6 +19,8 @@ abstract contract Participants is IRegistry, Ownable2Step {
     /// @inheritdoc IRegistry
     address public immutable token;
     /// @inheritdoc IRegistry
+    address public immutable disputes;
+    /// @inheritdoc IRegistry
     uint32 public immutable unbondingPeriod;
     /// @dev Seconds for which an operator without a bond may still settle what it served with one.
     uint256 private immutable _lastSettlement;
@@ -54,11 +56,13 @@ abstract contract Participants is IRegistry, Ownable2Step {
         Windows memory windows,
         uint96 minOperatorBond_,
         uint96 minProviderStake_,
-        address owner_
+        address owner_,
+        address disputes_
     ) Ownable(owner_) {
-        require(token_ != address(0), Registry_ZeroAddress());
+        require(token_ != address(0) && disputes_ != address(0), Registry_ZeroAddress());
         WindowsLib.check(windows);
         token = token_;
+        disputes = disputes_;
         unbondingPeriod = windows.unbonding;
         _lastSettlement = uint256(windows.settle) + windows.maxPause;
         _setMinimums(minOperatorBond_, minProviderStake_);
@@ -166,6 +170,20 @@ abstract contract Participants is IRegistry, Ownable2Step {
     /// @inheritdoc IRegistry
     function withdrawStake(uint32 providerId, address to) external returns (uint96 amount) {
         amount = _unbond(false, providerId, _providerOfCaller(providerId).stake, to);
+    }
+
+    // ---------------------------------------------------------- Disputes only
+
+    /// @inheritdoc IRegistry
+    function slash(uint24 operatorId, uint96 amount) external returns (uint96 slashed) {
+        // Check
+        require(msg.sender == disputes, Registry_NotDisputes(msg.sender));
+        // Effect
+        Stake memory left;
+        (left, slashed) = _operators[operatorId].bond.slash(amount, minOperatorBond, unbondingPeriod);
+        emit Slashed(operatorId, slashed, left.bonded, left.unbonding, left.readyAt);
+        // Interaction
+        IERC20(token).safeTransfer(msg.sender, slashed);
     }
 
     // ------------------------------------------------------------- parameters

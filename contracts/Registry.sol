@@ -30,8 +30,9 @@ contract Registry is Participants {
         Windows memory windows,
         uint96 minOperatorBond_,
         uint96 minProviderStake_,
-        address owner_
-    ) Participants(token_, windows, minOperatorBond_, minProviderStake_, owner_) {
+        address owner_,
+        address disputes_
+    ) Participants(token_, windows, minOperatorBond_, minProviderStake_, owner_, disputes_) {
         grace = windows.grace;
     }
 

@@ -17,6 +17,7 @@ const Shape = z.object({
     Registry: address,
     Escrow: address,
     Ledger: address,
+    Disputes: address,
     Reviews: address,
   }),
   demo: z.object({

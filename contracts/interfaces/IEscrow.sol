@@ -70,6 +70,10 @@ interface IEscrow {
     event ExitRequested(uint32 indexed accountId, uint96 amount, uint40 readyAt);
     event ExitCanceled(uint32 indexed accountId);
     event Withdrawn(uint32 indexed accountId, address indexed to, uint96 amount);
+    /// @notice A dispute gave an account back what it was charged too much, from the operator's bond.
+    event Refunded(uint32 indexed accountId, uint96 amount);
+    /// @notice A dispute credited a provider with what it lacked, from the operator's bond.
+    event Compensated(uint32 indexed providerId, uint96 amount);
     event Claimed(Earner indexed earner, uint32 indexed id, address indexed to, uint128 amount);
 
     // ----------------------------------------------------------------- errors
@@ -77,6 +81,7 @@ interface IEscrow {
     error Escrow_ZeroAmount();
     error Escrow_ZeroAddress();
     error Escrow_NotLedger(address caller);
+    error Escrow_NotDisputes(address caller);
     error Escrow_NotOwner(address caller, address owner);
     error Escrow_UnknownAccount(uint32 accountId);
     error Escrow_UnknownOperator(uint24 operatorId);
@@ -176,7 +181,15 @@ interface IEscrow {
     /// @param poolFee the rest of the protocol fee, kept for the operator's epoch
     function credit(uint24 operatorId, uint256 epoch, uint256[] calldata credits, uint128 poolFee) external;
 
-    // Self-settlement, refunds and the reversal of pending credit stand here: for the disputes only.
+    // ---------------------------------------------------------- Disputes only
+
+    /// @notice Pulls `amount` from the caller into an account's balance.
+    function refund(uint32 accountId, uint96 amount) external;
+
+    /// @notice Pulls `amount` from the caller into a provider's earnings; it matures like any credit.
+    function compensate(uint32 providerId, uint96 amount) external;
+
+    // Self-settlement and the reversal of pending credit stand here.
 
     // ------------------------------------------------------------------ views
     // An id that was never given reads as zeros.
@@ -217,6 +230,9 @@ interface IEscrow {
 
     /// @notice The only caller of `debit` and `credit`.
     function ledger() external view returns (address);
+
+    /// @notice The only caller of `refund` and `compensate`; fixed.
+    function disputes() external view returns (address);
 
     /// @notice Seconds in an earnings bucket.
     function challengeWindow() external view returns (uint32);

@@ -144,6 +144,11 @@ interface ILedger {
     /// @notice The batch number that `operatorId` settles next, from 0.
     function nextBatchNo(uint24 operatorId) external view returns (uint32);
 
+    /// @notice The operator's first batch whose rows can still be challenged: those settled in this bucket of time or in
+    /// the one before, in the Escrow's buckets, so for just as long as the credit of their providers is pending. Equal to
+    /// `nextBatchNo` when there is none.
+    function firstOpenBatch(uint24 operatorId) external view returns (uint32);
+
     /// @notice The commitment of a settled batch; zero when there is none.
     function commitmentOf(uint24 operatorId, uint32 batchNo) external view returns (bytes32);
 
@@ -157,6 +162,9 @@ interface ILedger {
 
     /// @notice The Escrow that pays them; fixed.
     function escrow() external view returns (address);
+
+    /// @notice Seconds in a bucket of `firstOpenBatch`, as in the Escrow's earnings; fixed.
+    function challengeWindow() external view returns (uint32);
 
     /// @notice The operator's share of the protocol fee, in bps; fixed. `protocolFee * operatorShareBps / 10^4`, rounded
     /// down, is credited to the operator, the rest is kept in the pool.

@@ -88,6 +88,8 @@ interface IRegistry {
     event Bonded(bool indexed isOperator, uint32 indexed id, uint96 amount, uint96 bonded);
     event UnbondingRequested(bool indexed isOperator, uint32 indexed id, uint96 amount, uint40 readyAt);
     event Unbonded(bool indexed isOperator, uint32 indexed id, uint96 amount, address to);
+    /// @notice `slashed` was taken from an operator's bond; this is left of it.
+    event Slashed(uint24 indexed operatorId, uint96 slashed, uint96 bonded, uint96 unbonding, uint40 readyAt);
     event MinimumsSet(uint96 minOperatorBond, uint96 minProviderStake);
 
     // ----------------------------------------------------------------- errors
@@ -102,6 +104,7 @@ interface IRegistry {
     error Registry_UnknownApp(uint32 appId);
     error Registry_NotOwner(address caller, address owner);
     error Registry_NotSettler(uint24 operatorId, address caller);
+    error Registry_NotDisputes(address caller);
     error Registry_BondTooLow(uint256 bonded, uint256 needed);
     error Registry_ReceiptKeyTaken(address key);
     error Registry_NameTaken(string name, uint32 modelId);
@@ -168,8 +171,12 @@ interface IRegistry {
     /// @notice As `withdrawBond`, for a provider's stake.
     function withdrawStake(uint32 providerId, address to) external returns (uint96 amount);
 
-    // The slashing entry point stands here: it takes from `bonded` and from `unbonding`. A bond that it leaves at nothing
-    // stops the operator in `billing`; a rest below the minimum does not yet.
+    // ---------------------------------------------------------- Disputes only
+
+    /// @notice Takes `amount` of the operator's bond, or all there is if that is less, and sends it to the caller: from
+    /// `bonded` first, then from `unbonding`. If less than the minimum stays bonded, the rest and what was asked back
+    /// before are asked back anew: the operator settles what it served so far, and comes back with the minimum bond.
+    function slash(uint24 operatorId, uint96 amount) external returns (uint96 slashed);
 
     // ----------------------------------------------------- models and listings
 
@@ -241,6 +248,9 @@ interface IRegistry {
 
     /// @notice The token that stakes and bonds are held in.
     function token() external view returns (address);
+
+    /// @notice The only caller of `slash`; fixed.
+    function disputes() external view returns (address);
 
     /// @notice Seconds after its retirement for which an offer still prices what it served.
     function grace() external view returns (uint32);

@@ -29,7 +29,7 @@ library RowPayment {
         bytes calldata group = proof.group;
         OfferTable.Entry[] memory table = _tableOf(proof.header, registry);
         uint256 total = OfferTable.amount(table.addRows(group, BatchFormat.GROUP_HEAD_BYTES, group.length, 0));
-        uint256 unpaid = Math.saturatingSub(proof.shortfall, _appFee(total, appId, maxAppFeePct, registry));
+        uint256 unpaid = Math.saturatingSub(proof.shortfall, appFeeDown(total, appId, maxAppFeePct, registry));
 
         uint256 row = BatchFormat.GROUP_HEAD_BYTES + BatchFormat.ROW_BYTES * proof.rowIndex;
         uint256 offset = group.length;
@@ -40,6 +40,26 @@ library RowPayment {
             unpaid -= lacked;
         }
         return 0;
+    }
+
+    /// @notice Wei that the proved row took from its account, its part of the app's fee included: what the app got of a
+    /// short group is shared among the rows by their amounts. Rounded down, so that the rows of a group never add up to
+    /// more than it took.
+    /// @param amount the row's
+    function paidDown(
+        ILedger.RowProof calldata proof,
+        uint256 amount,
+        uint32 appId,
+        uint8 maxAppFeePct,
+        IRegistry registry
+    ) internal view returns (uint256) {
+        if (proof.shortfall == 0) return amount + appFeeDown(amount, appId, maxAppFeePct, registry);
+        bytes calldata group = proof.group;
+        OfferTable.Entry[] memory table = _tableOf(proof.header, registry);
+        uint256 total = OfferTable.amount(table.addRows(group, BatchFormat.GROUP_HEAD_BYTES, group.length, 0));
+        uint256 appFee = appFeeDown(total, appId, maxAppFeePct, registry);
+        if (appFee > proof.shortfall) return amount + ((appFee - proof.shortfall) * amount) / total;
+        return amount - unpaidOf(proof, appId, maxAppFeePct, registry);
     }
 
     function _tableOf(
@@ -55,13 +75,13 @@ library RowPayment {
         table = OfferTable.load(words, nOffers);
     }
 
-    /// @dev As AccountWord.debit takes it.
-    function _appFee(
+    /// @notice The app's fee on `total`, as AccountWord.debit takes it.
+    function appFeeDown(
         uint256 total,
         uint32 appId,
         uint8 maxAppFeePct,
         IRegistry registry
-    ) private view returns (uint256) {
+    ) internal view returns (uint256) {
         if (appId == 0) return 0;
         uint256 feeBps = registry.app(appId).feeBps;
         return feeBps <= uint256(maxAppFeePct) * 100 ? (total * feeBps) / BPS : 0;

@@ -20,4 +20,11 @@ library Signatures {
         (address recovered, ECDSA.RecoverError failure, ) = ECDSA.tryRecover(digest, v, r, s);
         return failure == ECDSA.RecoverError.NoError && recovered == signer;
     }
+
+    /// @notice The key that signed `digest`: 65 bytes with low s; the zero address if none did.
+    function recover(bytes32 digest, bytes calldata signature) internal pure returns (address signer) {
+        ECDSA.RecoverError failure;
+        (signer, failure, ) = ECDSA.tryRecoverCalldata(digest, signature);
+        if (failure != ECDSA.RecoverError.NoError) return address(0);
+    }
 }

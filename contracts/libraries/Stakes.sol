@@ -44,4 +44,32 @@ library Stakes {
         stake.unbonding = 0;
         stake.readyAt = 0;
     }
+
+    /// @notice Takes up to `amount` away: from what counts first, then from what was asked back. If less than `minimum`
+    /// is left to count, everything is asked back anew, so that nobody goes on with a rest.
+    function slash(
+        IRegistry.Stake storage stake,
+        uint96 amount,
+        uint96 minimum,
+        uint32 unbonding
+    ) internal returns (IRegistry.Stake memory held, uint96 slashed) {
+        held = stake;
+        uint96 fromBonded = amount < held.bonded ? amount : held.bonded;
+        uint96 fromUnbonding = amount - fromBonded;
+        if (fromUnbonding > held.unbonding) fromUnbonding = held.unbonding;
+        slashed = fromBonded + fromUnbonding;
+
+        uint96 rest = held.bonded - fromBonded;
+        held.unbonding -= fromUnbonding;
+        if (fromBonded != 0 && rest < minimum) {
+            held.unbonding += rest;
+            rest = 0;
+            held.readyAt = uint40(block.timestamp + unbonding);
+        }
+        held.bonded = rest;
+        if (held.unbonding == 0) held.readyAt = 0;
+        stake.bonded = held.bonded;
+        stake.unbonding = held.unbonding;
+        stake.readyAt = held.readyAt;
+    }
 }

@@ -46,6 +46,7 @@ const PAYER_TOKENS = parseTokens("10000");
 const DEPOSIT = parseTokens("1000");
 const PROTOCOL_FEE_BPS = 500;
 const OPERATOR_SHARE_BPS = 5_000;
+const PENALTY = parseTokens("1000");
 const GAS_COINS = toQuantity(parseEther("1000"));
 /** Calls that build on others of the same block can't be estimated. */
 const GAS: TransactionRequest = { gasLimit: 500_000n };
@@ -92,8 +93,11 @@ export async function setUpEconomy(
     minProviderStakeWei: MIN_PROVIDER_STAKE,
     protocolFeeBps: PROTOCOL_FEE_BPS,
     operatorShareBps: OPERATOR_SHARE_BPS,
+    penaltyWei: PENALTY,
   });
-  progress("contracts deployed and wired: AI1NET, Registry, Escrow, Ledger, Reviews, behind a timelock");
+  progress(
+    "contracts deployed and wired: AI1NET, Registry, Escrow, Ledger, Disputes, Reviews, behind a timelock",
+  );
 
   const as = (role: string) => contractsOf(contracts, new NonceManager(wallet(role)));
   const asAdmin = as("admin");

@@ -67,6 +67,11 @@ const Shape = z.strictObject({
   minProviderStake: tokens,
   protocolFeeBps: z.int().min(0).max(1_000),
   operatorShareBps: z.int().min(0).max(10_000),
+  /** As contracts/Disputes.sol bounds it. */
+  penalty: tokens.refine(
+    (wei) => wei >= parseTokens("1") && wei <= parseTokens("1000000"),
+    "must be between 1 and 1,000,000",
+  ),
   windows: windows.default(PRODUCTION_WINDOWS),
 });
 

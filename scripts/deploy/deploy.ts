@@ -1,7 +1,7 @@
 /** Deploys the contracts and wires them; nobody is left with a key that could change what they promise. */
 import { getCreateAddress, type BaseContract, type Signer } from "ethers";
 
-import type { AI1NET, Escrow, Ledger, Registry, Reviews } from "../../types/contracts/index.ts";
+import type { AI1NET, Disputes, Escrow, Ledger, Registry, Reviews } from "../../types/contracts/index.ts";
 import { factoryOf } from "./artifacts.ts";
 import type { Windows } from "./windows.ts";
 
@@ -10,6 +10,7 @@ export interface Deployment {
   readonly Registry: string;
   readonly Escrow: string;
   readonly Ledger: string;
+  readonly Disputes: string;
   readonly Reviews: string;
 }
 
@@ -28,6 +29,8 @@ export interface DeployOptions {
   readonly protocolFeeBps: number;
   /** The operator's share of the protocol fee. */
   readonly operatorShareBps: number;
+  /** Taken from an operator's bond for each sequence number that evidence is brought for. */
+  readonly penaltyWei: bigint;
   /** Is told each contract as it is there. */
   readonly progress?: (name: keyof Deployment, address: string) => void;
 }
@@ -40,7 +43,7 @@ export class WiringError extends Error {
 /** @throws {WiringError} if what is deployed is not what was asked for */
 export async function deploy(options: DeployOptions): Promise<Deployment> {
   const { deployer, windows, owner, guardian } = options;
-  // Numbered here, because the Escrow is told the address of the Ledger that follows it.
+  // Numbered here, because contracts are told the addresses of those that follow them.
   let nonce = await deployer.getNonce();
   const put = async (name: keyof Deployment, ...args: unknown[]): Promise<string> => {
     const contract: BaseContract = await factoryOf(name, deployer).deploy(...args, { nonce: nonce++ });
@@ -49,11 +52,22 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     options.progress?.(name, address);
     return address;
   };
-  const { minOperatorBondWei, minProviderStakeWei, protocolFeeBps, operatorShareBps } = options;
+  const { minOperatorBondWei, minProviderStakeWei, protocolFeeBps, operatorShareBps, penaltyWei } = options;
+  const from = await deployer.getAddress();
   const token = await put("AI1NET", options.holder);
-  const registry = await put("Registry", token, windows, minOperatorBondWei, minProviderStakeWei, owner);
-  const ledgerAddress = getCreateAddress({ from: await deployer.getAddress(), nonce: nonce + 1 });
-  const escrow = await put("Escrow", token, registry, ledgerAddress, windows, guardian);
+  // Registry, Escrow, Ledger, Disputes
+  const ledgerAddress = getCreateAddress({ from, nonce: nonce + 2 });
+  const disputesAddress = getCreateAddress({ from, nonce: nonce + 3 });
+  const registry = await put(
+    "Registry",
+    token,
+    windows,
+    minOperatorBondWei,
+    minProviderStakeWei,
+    owner,
+    disputesAddress,
+  );
+  const escrow = await put("Escrow", token, registry, ledgerAddress, windows, guardian, disputesAddress);
   const ledger = await put(
     "Ledger",
     registry,
@@ -64,12 +78,14 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     owner,
     guardian,
   );
+  const disputes = await put("Disputes", registry, escrow, ledger, penaltyWei);
   const reviews = await put("Reviews", ledger);
   const deployment = {
     AI1NET: token,
     Registry: registry,
     Escrow: escrow,
     Ledger: ledger,
+    Disputes: disputes,
     Reviews: reviews,
   };
   await checkWiring(deployment, options);
@@ -81,9 +97,10 @@ export async function checkWiring(
   deployment: Deployment,
   { owner, guardian, deployer }: Pick<DeployOptions, "owner" | "guardian" | "deployer">,
 ): Promise<void> {
-  const { token, registry, escrow, ledger, reviews } = contractsOf(deployment, deployer);
+  const { token, registry, escrow, ledger, disputes, reviews } = contractsOf(deployment, deployer);
   const facts: readonly (readonly [string, string, string])[] = [
     ["Registry.token", await registry.token(), await token.getAddress()],
+    ["Registry.disputes", await registry.disputes(), await disputes.getAddress()],
     ["Registry.owner", await registry.owner(), owner],
     ["Escrow.token", await escrow.token(), await token.getAddress()],
     ["Escrow.registry", await escrow.registry(), await registry.getAddress()],
@@ -93,6 +110,10 @@ export async function checkWiring(
     ["Ledger.escrow", await ledger.escrow(), await escrow.getAddress()],
     ["Ledger.owner", await ledger.owner(), owner],
     ["Ledger.guardian", await ledger.guardian(), guardian],
+    ["Escrow.disputes", await escrow.disputes(), await disputes.getAddress()],
+    ["Disputes.registry", await disputes.registry(), await registry.getAddress()],
+    ["Disputes.escrow", await disputes.escrow(), await escrow.getAddress()],
+    ["Disputes.ledger", await disputes.ledger(), await ledger.getAddress()],
     ["Reviews.ledger", await reviews.ledger(), await ledger.getAddress()],
     ["Reviews.escrow", await reviews.escrow(), await escrow.getAddress()],
     ["Reviews.registry", await reviews.registry(), await registry.getAddress()],
@@ -107,13 +128,21 @@ export async function checkWiring(
 export function contractsOf(
   deployment: Deployment,
   runner: Signer,
-): { token: AI1NET; registry: Registry; escrow: Escrow; ledger: Ledger; reviews: Reviews } {
+): {
+  token: AI1NET;
+  registry: Registry;
+  escrow: Escrow;
+  ledger: Ledger;
+  disputes: Disputes;
+  reviews: Reviews;
+} {
   const at = (name: keyof Deployment): unknown => factoryOf(name, runner).attach(deployment[name]);
   return {
     token: at("AI1NET") as AI1NET,
     registry: at("Registry") as Registry,
     escrow: at("Escrow") as Escrow,
     ledger: at("Ledger") as Ledger,
+    disputes: at("Disputes") as Disputes,
     reviews: at("Reviews") as Reviews,
   };
 }

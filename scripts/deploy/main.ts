@@ -14,7 +14,7 @@ const DAY = 86_400;
 
 const command = new Command("npm run deploy --")
   .description(
-    "Deploys AI1NET, Registry, Escrow, Ledger and Reviews behind a timelock, and checks their wiring. " +
+    "Deploys AI1NET, Registry, Escrow, Ledger, Disputes and Reviews behind a timelock, and checks their wiring. " +
       "The deployer's key comes from --key-file or AI1NET_DEPLOYER_KEY; it pays the gas and keeps no role.",
   )
   .requiredOption("--rpc <url>", "JSON-RPC of the network")
@@ -54,6 +54,7 @@ function describe(config: DeploymentConfig, deployer: string, balance: bigint): 
     ["guardian", config.guardian === ZeroAddress ? "nobody: nothing can be paused" : config.guardian],
     ["operator's bond", `at least ${formatTokens(config.minOperatorBond)} $AI1NET`],
     ["provider's stake", `at least ${formatTokens(config.minProviderStake)} $AI1NET`],
+    ["penalty", `${formatTokens(config.penalty)} $AI1NET of the bond for each request that is lied about`],
     [
       "protocol fee",
       `${config.protocolFeeBps / 100} %, ${config.operatorShareBps / 100} % of it for the operator`,
@@ -112,6 +113,7 @@ async function main(): Promise<void> {
       minProviderStakeWei: config.minProviderStake,
       protocolFeeBps: config.protocolFeeBps,
       operatorShareBps: config.operatorShareBps,
+      penaltyWei: config.penalty,
       progress: (name, address) => console.log(`✔ ${name.padEnd(9)} ${address}`),
     });
     writeFileSync(options.out, `${JSON.stringify({ chainId, contracts, timelock }, null, 2)}\n`, {

@@ -128,6 +128,7 @@ describe("BoundedPause", () => {
       ledger,
       WINDOWS,
       ethers.ZeroAddress,
+      stranger,
     ]);
     await expect(escrow.connect(stranger).pause(1))
       .to.be.revertedWithCustomError(escrow, "BoundedPause_NotGuardian")

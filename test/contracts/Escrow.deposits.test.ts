@@ -63,18 +63,18 @@ describe("Escrow: deposits", () => {
       const factory = await ethers.getContractFactory("Escrow");
       const probe = await ethers.deployContract("WindowsProbe");
       const none = ethers.ZeroAddress;
-      for (const [first, second, third] of [
-        [none, registry, registry],
-        [token, none, registry],
-        [token, registry, none],
+      for (const [first, second, third, fourth] of [
+        [none, registry, registry, registry],
+        [token, none, registry, registry],
+        [token, registry, none, registry],
+        [token, registry, registry, none],
       ] as const) {
-        await expect(factory.deploy(first, second, third, WINDOWS, none)).to.be.revertedWithCustomError(
-          escrow,
-          "Escrow_ZeroAddress",
-        );
+        await expect(
+          factory.deploy(first, second, third, WINDOWS, none, fourth),
+        ).to.be.revertedWithCustomError(escrow, "Escrow_ZeroAddress");
       }
       await expect(
-        factory.deploy(token, registry, registry, { ...WINDOWS, unbonding: 5 }, none),
+        factory.deploy(token, registry, registry, { ...WINDOWS, unbonding: 5 }, none, registry),
       ).to.be.revertedWithCustomError(probe, "Windows_UnbondingTooShort");
     });
   });

@@ -31,13 +31,16 @@ describe("Registry", () => {
       const bad = { ...WINDOWS, exitNotice: WINDOWS.settle };
       const min = tokens(1);
       await expect(
-        factory.deploy(ethers.ZeroAddress, WINDOWS, min, min, owner),
+        factory.deploy(ethers.ZeroAddress, WINDOWS, min, min, owner, owner),
       ).to.be.revertedWithCustomError(registry, "Registry_ZeroAddress");
-      await expect(factory.deploy(token, bad, min, min, owner)).to.be.revertedWithCustomError(
+      await expect(
+        factory.deploy(token, WINDOWS, min, min, owner, ethers.ZeroAddress),
+      ).to.be.revertedWithCustomError(registry, "Registry_ZeroAddress");
+      await expect(factory.deploy(token, bad, min, min, owner, owner)).to.be.revertedWithCustomError(
         probe,
         "Windows_ExitNoticeTooShort",
       );
-      await expect(factory.deploy(token, WINDOWS, min - 1n, min, owner)).to.be.revertedWithCustomError(
+      await expect(factory.deploy(token, WINDOWS, min - 1n, min, owner, owner)).to.be.revertedWithCustomError(
         registry,
         "Registry_ParameterOutOfRange",
       );

@@ -92,6 +92,7 @@ describe("command lines", { timeout: 180_000 }, () => {
       minProviderStake: "1000",
       protocolFeeBps: 500,
       operatorShareBps: 5_000,
+      penalty: "1000",
     };
     let chain: LocalChain;
     const args = (configFile: string, out: string): string[] => [
@@ -121,7 +122,14 @@ describe("command lines", { timeout: 180_000 }, () => {
       );
       assert.equal(code, 0, stderr);
       const out = JSON.parse(readFileSync(file("out.json"), "utf8")) as { contracts: Record<string, string> };
-      assert.deepEqual(Object.keys(out.contracts), ["AI1NET", "Registry", "Escrow", "Ledger", "Reviews"]);
+      assert.deepEqual(Object.keys(out.contracts), [
+        "AI1NET",
+        "Registry",
+        "Escrow",
+        "Ledger",
+        "Disputes",
+        "Reviews",
+      ]);
       for (const address of Object.values(out.contracts))
         assert.notEqual(await chain.call("eth_getCode", [address, "latest"]), "0x");
       assert.match(stdout, /challenge 1 d, settle 1 d, selfSettle 2 d, exitNotice 7 d, unbonding 14 d/u);
