@@ -26,9 +26,15 @@ export const registryAbi = parseAbi([
   "event Bonded(bool indexed isOperator, uint32 indexed id, uint96 amount, uint96 bonded)",
   "event UnbondingRequested(bool indexed isOperator, uint32 indexed id, uint96 amount, uint40 readyAt)",
   "event Unbonded(bool indexed isOperator, uint32 indexed id, uint96 amount, address to)",
+  "event Slashed(uint24 indexed operatorId, uint96 slashed, uint96 bonded, uint96 unbonding, uint40 readyAt)",
   "event MinimumsSet(uint96 minOperatorBond, uint96 minProviderStake)",
   "struct Offer { uint72 inputPrice; uint72 outputPrice; uint72 requestPrice; uint40 retiresAt; uint32 listingId; uint32 providerId; uint40 createdAt; uint16 cachedBps; }",
+  "struct Stake { uint96 bonded; uint96 unbonding; uint40 readyAt; }",
+  "struct Participant { address owner; address payee; Stake stake; }",
   "struct App { address owner; uint16 feeBps; }",
+  "function operator(uint24 operatorId) view returns (Participant)",
+  "function provider(uint32 providerId) view returns (Participant)",
+  "function disputes() view returns (address)",
   "function grace() view returns (uint32)",
   "function counts() view returns (uint24 operators, uint32 providers, uint32 models, uint32 listings, uint32 offers, uint32 apps)",
   "function offer(uint32 offerId) view returns (Offer)",
@@ -45,12 +51,15 @@ export const escrowAbi = parseAbi([
   "event ExitCanceled(uint32 indexed accountId)",
   "event Withdrawn(uint32 indexed accountId, address indexed to, uint96 amount)",
   "event Claimed(uint8 indexed earner, uint32 indexed id, address indexed to, uint128 amount)",
+  "event Refunded(uint32 indexed accountId, uint96 amount)",
+  "event Compensated(uint32 indexed providerId, uint96 amount)",
   "struct Account { uint96 balance; uint88 credits; uint40 nextSeq; uint24 operatorId; uint8 flags; }",
   "struct Earnings { uint96 current; uint96 previous; uint40 bucket; uint128 mature; uint128 claimed; }",
   "struct Exit { uint96 amount; uint40 readyAt; }",
   "function token() view returns (address)",
   "function registry() view returns (address)",
   "function ledger() view returns (address)",
+  "function disputes() view returns (address)",
   "function challengeWindow() view returns (uint32)",
   "function accountCount() view returns (uint32)",
   "function account(uint32 accountId) view returns (Account)",
@@ -76,6 +85,13 @@ export const ledgerAbi = parseAbi([
   "function commitmentOf(uint24 operatorId, uint32 batchNo) view returns (bytes32)",
   "function metrics(uint256 epoch, uint24 operatorId, uint32 listingId) view returns (Metrics)",
   "function protocolFeeBps(uint40 servedAt) view returns (uint16)",
+]);
+
+export const disputesAbi = parseAbi([
+  "event EvidencePaid(uint24 indexed operatorId, uint32 indexed accountId, address indexed challenger, uint8 kind, uint40 seq, bytes32 evidence, uint32 providerId, uint96 refund, uint96 compensation, uint96 penalty, uint96 reward)",
+  "event DebtRecorded(uint24 indexed operatorId, uint32 indexed accountId, uint32 indexed providerId, uint96 refund, uint96 compensation)",
+  "function penalty() view returns (uint96)",
+  "function debtOf(uint24 operatorId) view returns (uint256)",
 ]);
 
 export const tokenAbi = parseAbi(["function balanceOf(address account) view returns (uint256)"]);

@@ -46,6 +46,11 @@ export interface ChainState {
   accounts(ids: readonly number[]): Promise<readonly ChainAccount[]>;
   exits(ids: readonly number[]): Promise<readonly { amount: bigint; readyAt: number }[]>;
   earnings(earners: readonly (readonly [Earner, number])[]): Promise<readonly ChainEarnings[]>;
+  /** Bonds and stakes. */
+  stakes(
+    holders: readonly (readonly ["operator" | "provider", number])[],
+  ): Promise<readonly { bonded: bigint; unbonding: bigint; readyAt: number }[]>;
+  debtsWei(operatorIds: readonly number[]): Promise<readonly bigint[]>;
   pools(keys: readonly (readonly [operatorId: number, epoch: number])[]): Promise<readonly bigint[]>;
   metrics(
     keys: readonly (readonly [epoch: number, operatorId: number, listingId: number])[],

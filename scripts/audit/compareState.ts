@@ -41,7 +41,11 @@ export async function compareState(state: State, chain: ChainState, report: Repo
   const pausedUntilSec = await chain.pausedUntilSec();
   compare(report, "end of the pause", "Escrow", state.pausedUntilSec.escrow, pausedUntilSec.escrow);
   compare(report, "end of the pause", "Ledger", state.pausedUntilSec.ledger, pausedUntilSec.ledger);
+  const { slashedWei, refundWei, compensationWei } = state.dispute;
+  compare(report, "slashed for no evidence", "end of the events", 0n, slashedWei);
+  compare(report, "unpaid by a dispute", "end of the events", 0n, refundWei + compensationWei);
   await compareRegistry(state, chain, report);
+  await compareStakes(state, chain, report);
   await compareLedger(state, chain, report);
   await compareAccounts(state, chain, report);
   await compareEarnings(state, chain, report);
@@ -76,6 +80,30 @@ async function compareRegistry(state: State, chain: ChainState, report: Report):
     apps,
     async (asked) => chain.appFeesBps(asked.map(([appId]) => appId)),
     ([appId, feeBps], stored) => compare(report, "app fee", `app ${appId}`, feeBps, stored),
+  );
+}
+
+async function compareStakes(state: State, chain: ChainState, report: Report): Promise<void> {
+  const operatorIds = [...state.operators.keys()];
+  const holders = [
+    ...operatorIds.map((id) => ["operator", id] as const),
+    ...idsUpTo(state.providers).map((id) => ["provider", id] as const),
+  ];
+  await each(
+    holders,
+    async (asked) => chain.stakes(asked),
+    ([kind, id], stored) => {
+      const where = `${kind} ${id}`;
+      const stake = state.stakes.get(keyOf(kind, id));
+      compare(report, "bonded", where, stake?.bondedWei ?? 0n, stored.bonded);
+      compare(report, "unbonding", where, stake?.unbondingWei ?? 0n, stored.unbonding);
+      compare(report, "unbonding's time (I-12)", where, stake?.readyAtSec ?? 0, stored.readyAt);
+    },
+  );
+  await each(
+    operatorIds,
+    async (asked) => chain.debtsWei(asked),
+    (id, stored) => compare(report, "debt", `operator ${id}`, state.debts.get(id) ?? 0n, stored),
   );
 }
 
@@ -188,9 +216,9 @@ async function compareSolvency(state: State, chain: ChainState, report: Report):
   for (const account of state.accounts.values()) owedWei += account.balanceWei + account.creditsWei;
   for (const earnings of state.earnings.values()) owedWei += unclaimedWei(earnings);
   for (const poolWei of state.pools.values()) owedWei += poolWei;
-  const { depositedWei, grantedWei, withdrawnWei, claimedWei } = state.totals;
-  const flowedWei = depositedWei + grantedWei - withdrawnWei - claimedWei;
-  const flow = "deposits + credits - withdrawals - claims";
+  const { depositedWei, grantedWei, refundedWei, compensatedWei, withdrawnWei, claimedWei } = state.totals;
+  const flowedWei = depositedWei + grantedWei + refundedWei + compensatedWei - withdrawnWei - claimedWei;
+  const flow = "deposits + credits + refunds + compensations - withdrawals - claims";
   compare(report, "every wei accounted for (I-14)", flow, flowedWei, owedWei);
   compare(report, "owed", "Escrow", owedWei, await chain.owedWei());
   const escrowBalanceWei = await chain.escrowBalanceWei();

@@ -1,6 +1,6 @@
 import { getContract, type PublicClient } from "viem";
 import type { Hex } from "../../router/model/bytes.ts";
-import { escrowAbi, ledgerAbi, registryAbi } from "./abi.ts";
+import { disputesAbi, escrowAbi, ledgerAbi, registryAbi } from "./abi.ts";
 import { AuditError } from "./auditError.ts";
 import { isUnreachable } from "./rpc.ts";
 import type { Rules } from "./state.ts";
@@ -12,6 +12,7 @@ export interface Deployment {
   readonly escrow: Hex;
   readonly registry: Hex;
   readonly token: Hex;
+  readonly disputes: Hex;
   readonly rules: Rules;
 }
 
@@ -37,24 +38,35 @@ export async function findDeployment(
       ask.operatorShareBps(at),
     ]);
     const { read: askEscrow } = getContract({ address: escrow, abi: escrowAbi, client });
-    const [token, challengeSec, itsLedger, itsRegistry, graceSec] = await Promise.all([
+    const [token, challengeSec, itsLedger, itsRegistry, disputes, graceSec, slasher] = await Promise.all([
       askEscrow.token(at),
       askEscrow.challengeWindow(at),
       askEscrow.ledger(at),
       askEscrow.registry(at),
+      askEscrow.disputes(at),
       client.readContract({ address: registry, abi: registryAbi, functionName: "grace", blockNumber }),
+      client.readContract({ address: registry, abi: registryAbi, functionName: "disputes", blockNumber }),
     ]);
     if (itsLedger.toLowerCase() !== ledger.toLowerCase() || itsRegistry !== registry)
       throw new AuditError(
         `The Escrow ${escrow} does not belong to the Ledger ${ledger}: this is no deployment.`,
       );
+    if (disputes !== slasher)
+      throw new AuditError(`The Escrow ${escrow} and the Registry ${registry} answer to different Disputes.`);
+    const penaltyWei = await client.readContract({
+      address: disputes,
+      abi: disputesAbi,
+      functionName: "penalty",
+      blockNumber,
+    });
     return {
       chainId,
       ledger,
       escrow,
       registry,
       token,
-      rules: { graceSec, challengeSec, epochSec: Number(epochLength), operatorShareBps },
+      disputes,
+      rules: { graceSec, challengeSec, epochSec: Number(epochLength), operatorShareBps, penaltyWei },
     };
   } catch (error) {
     if (error instanceof AuditError || isUnreachable(error)) throw error;

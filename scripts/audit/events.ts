@@ -1,5 +1,5 @@
 import type { DecodeEventLogReturnType } from "viem";
-import type { escrowAbi, ledgerAbi, registryAbi } from "./abi.ts";
+import type { disputesAbi, escrowAbi, ledgerAbi, registryAbi } from "./abi.ts";
 import type { Hex } from "../../router/model/bytes.ts";
 
 /** Where and when something happened. */
@@ -21,8 +21,9 @@ export interface SettleCall {
 type RegistryEvent = DecodeEventLogReturnType<typeof registryAbi>;
 type EscrowEvent = DecodeEventLogReturnType<typeof escrowAbi>;
 type LedgerEvent = DecodeEventLogReturnType<typeof ledgerAbi>;
+export type DisputesEvent = DecodeEventLogReturnType<typeof disputesAbi>;
 
-export type ContractEvent = RegistryEvent | EscrowEvent | LedgerEvent;
+export type ContractEvent = RegistryEvent | EscrowEvent | LedgerEvent | DisputesEvent;
 type BatchSettled = Extract<LedgerEvent, { eventName: "BatchSettled" }>;
 
 /** The contracts that a guardian can pause. */

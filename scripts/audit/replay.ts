@@ -2,6 +2,7 @@ import { noEarnings, takeEarnings } from "./earnings.ts";
 import type { AuditEvent, Pausable } from "./events.ts";
 import { compare } from "./mismatch.ts";
 import { replayBatch, type Replay } from "./replayBatch.ts";
+import { replayDispute } from "./replayDispute.ts";
 import { EARNERS, keyOf, valueAt, type Account } from "./state.ts";
 
 const NOT_RETIRED = 2 ** 40 - 1;
@@ -151,13 +152,20 @@ export function replayEvent(replay: Replay, event: AuditEvent): void {
         actual: event.topic,
       });
       return;
+    case "Bonded":
+    case "UnbondingRequested":
+    case "Unbonded":
+    case "Slashed":
+    case "EvidencePaid":
+    case "DebtRecorded":
+    case "Refunded":
+    case "Compensated":
+      replayDispute(replay, event, at, where);
+      return;
     // What bears on no amount.
     case "ReceiptKeyAdded":
     case "PayeeSet":
     case "ModelRegistered":
-    case "Bonded":
-    case "UnbondingRequested":
-    case "Unbonded":
     case "MinimumsSet":
     case "OwnershipTransferStarted":
     case "OwnershipTransferred":

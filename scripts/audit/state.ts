@@ -10,6 +10,8 @@ export interface Rules {
   readonly challengeSec: number;
   readonly epochSec: number;
   readonly operatorShareBps: number;
+  /** Taken once for each sequence number that evidence was brought for. */
+  readonly penaltyWei: bigint;
 }
 
 export interface Account {
@@ -26,6 +28,19 @@ interface Operator {
   /** Lower-case addresses. */
   readonly settlers: Set<string>;
   nextBatchNo: number;
+}
+
+export interface Stake {
+  bondedWei: bigint;
+  unbondingWei: bigint;
+  readyAtSec: number;
+}
+
+/** A dispute on its way: its events follow each other. All amounts in wei. */
+export interface OpenDispute {
+  slashedWei: bigint;
+  refundWei: bigint;
+  compensationWei: bigint;
 }
 
 interface Metrics {
@@ -50,6 +65,9 @@ interface Totals {
   grantedWei: bigint;
   withdrawnWei: bigint;
   claimedWei: bigint;
+  slashedWei: bigint;
+  refundedWei: bigint;
+  compensatedWei: bigint;
 }
 
 /** The contracts' state as far as it follows from events and batches. Grows with accounts and batches, not with rows. */
@@ -75,6 +93,13 @@ export interface State {
   shortfalls: { readonly operatorId: number; readonly batchNo: number; readonly text: string }[];
   /** When the last pause of each contract ends or ended; 0 before there was one. */
   readonly pausedUntilSec: Record<Pausable, number>;
+  /** Bonds and stakes, by `operator/<id>` and `provider/<id>`. */
+  readonly stakes: Map<string, Stake>;
+  /** Wei that bonds lacked, by operator. */
+  readonly debts: Map<number, bigint>;
+  /** Evidence that was paid for, and the sequence numbers that the penalty was taken for. */
+  readonly evidence: Set<string>;
+  readonly dispute: OpenDispute;
   readonly totals: Totals;
 }
 
@@ -99,6 +124,10 @@ export function emptyState(): State {
     commitments: new Map(),
     shortfalls: [],
     pausedUntilSec: { escrow: 0, ledger: 0 },
+    stakes: new Map(),
+    debts: new Map(),
+    evidence: new Set(),
+    dispute: { slashedWei: 0n, refundWei: 0n, compensationWei: 0n },
     totals: {
       batches: 0,
       rows: 0,
@@ -111,6 +140,9 @@ export function emptyState(): State {
       grantedWei: 0n,
       withdrawnWei: 0n,
       claimedWei: 0n,
+      slashedWei: 0n,
+      refundedWei: 0n,
+      compensatedWei: 0n,
     },
   };
 }

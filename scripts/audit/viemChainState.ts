@@ -1,5 +1,5 @@
 import type { PublicClient } from "viem";
-import { escrowAbi, ledgerAbi, registryAbi, tokenAbi } from "./abi.ts";
+import { disputesAbi, escrowAbi, ledgerAbi, registryAbi, tokenAbi } from "./abi.ts";
 import type { ChainState } from "./chainState.ts";
 import type { Deployment } from "./deployment.ts";
 import { EARNERS } from "./state.ts";
@@ -15,6 +15,7 @@ export function viemChainState(
 ): ChainState {
   const ledger = { address: deployment.ledger, abi: ledgerAbi } as const;
   const escrow = { address: deployment.escrow, abi: escrowAbi } as const;
+  const disputes = { address: deployment.disputes, abi: disputesAbi } as const;
   const registry = { address: deployment.registry, abi: registryAbi } as const;
 
   const many = { blockNumber, allowFailure: false, deployless: true, batchSize: CALL_BYTES } as const;
@@ -63,6 +64,19 @@ export function viemChainState(
           ([earner, id]) =>
             ({ ...escrow, functionName: "earnings", args: [EARNERS.indexOf(earner), id] }) as const,
         ),
+      });
+    },
+    async stakes(holders) {
+      const found = await client.multicall({
+        ...many,
+        contracts: holders.map(([kind, id]) => ({ ...registry, functionName: kind, args: [id] }) as const),
+      });
+      return found.map(({ stake }) => stake);
+    },
+    async debtsWei(operatorIds) {
+      return client.multicall({
+        ...many,
+        contracts: operatorIds.map((id) => ({ ...disputes, functionName: "debtOf", args: [id] }) as const),
       });
     },
     async pools(keys) {

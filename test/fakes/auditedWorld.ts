@@ -19,6 +19,7 @@ export const RULES: Rules = {
   challengeSec: 86_400,
   epochSec: 604_800,
   operatorShareBps: world.operatorShareBps,
+  penaltyWei: 10n ** 20n,
 };
 
 let logs = 0;
@@ -165,6 +166,16 @@ export function honestChain(state: State): ChainState {
       }),
     earnings: async (earners) =>
       earners.map((earner) => state.earnings.get(keyOf(...earner)) ?? noEarnings()),
+    stakes: async (holders) =>
+      holders.map((holder) => {
+        const stake = state.stakes.get(keyOf(...holder));
+        return {
+          bonded: stake?.bondedWei ?? 0n,
+          unbonding: stake?.unbondingWei ?? 0n,
+          readyAt: stake?.readyAtSec ?? 0,
+        };
+      }),
+    debtsWei: async (ids) => ids.map((id) => state.debts.get(id) ?? 0n),
     pools: async (keys) => keys.map((key) => state.pools.get(keyOf(...key)) ?? 0n),
     metrics: async (keys) =>
       keys.map((key) => {

@@ -15,6 +15,7 @@ const DEPLOYMENT: Deployment = {
   escrow: `0x${"02".repeat(20)}`,
   registry: `0x${"03".repeat(20)}`,
   token: `0x${"04".repeat(20)}`,
+  disputes: `0x${"05".repeat(20)}`,
   rules: RULES,
 };
 
