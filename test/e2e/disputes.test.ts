@@ -1,0 +1,164 @@
+/** A router that settles something else than it signed is undone by its own proof. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { encodeBatch, type Row } from "../../router/model/batch.ts";
+import { toHex } from "../../router/model/bytes.ts";
+import type { Receipt } from "../../router/model/receipt.ts";
+import type { StoredBatch } from "../../router/ports.ts";
+import { rowProver } from "../../router/settlement/prove.ts";
+import { mined } from "../../scripts/mined.ts";
+import { startTestChain, type TestChain } from "../fakes/anvil.ts";
+
+const AUDITOR = fileURLToPath(new URL("../../scripts/audit/main.ts", import.meta.url));
+const SINK = "0x000000000000000000000000000000000000dEaD";
+
+interface Audited {
+  readonly code: number;
+  readonly slashedWei: string;
+  readonly refundedWei: string;
+  readonly compensatedWei: string;
+  readonly details: readonly unknown[];
+}
+
+describe("a cheating router", () => {
+  let anvil: TestChain;
+  before(async () => {
+    anvil = await startTestChain();
+  });
+  after(() => anvil.stop());
+
+  async function audit(): Promise<Audited> {
+    return new Promise((resolve) => {
+      const args = [AUDITOR, "--rpc", anvil.rpcUrl, "--ledger", anvil.identity.ledger, "--json"];
+      execFile(process.execPath, args, (error, stdout) => {
+        resolve({
+          code: error ? Number(error.code ?? -1) : 0,
+          ...(JSON.parse(stdout) as Omit<Audited, "code">),
+        });
+      });
+    });
+  }
+
+  it("is slashed with its own proof, the payer refunded, and the auditor follows every wei", async () => {
+    const { operatorId } = anvil.identity;
+    const { token, registry, escrow, ledger } = anvil.contracts("settler");
+    const { disputes } = anvil.contracts("payer");
+    const { offerId } = anvil.economy.providers[0]!;
+    const { accountId } = anvil.economy;
+    const offer = await registry.offer(offerId);
+    const startSeq = Number((await escrow.account(accountId)).nextSeq);
+    const block = (await anvil.call("eth_getBlockByNumber", "latest", false)) as { timestamp: string };
+    const servedAtSec = Number(block.timestamp);
+
+    const signed: Row = { offerId, inputUnits: 1_000, outputUnits: 200, timing: 120 };
+    const receipt: Receipt = {
+      operatorId,
+      accountId,
+      seq: startSeq,
+      ...signed,
+      appId: 0,
+      amountWei: 1_000n * offer.inputPrice + 200n * offer.outputPrice + offer.requestPrice,
+      requestHash: `0x${"aa".repeat(32)}`,
+      responseHash: `0x${"bb".repeat(32)}`,
+      servedAtSec,
+    };
+    const { signature } = anvil.signer.sign(receipt);
+    // It signs for 1,000 units and settles 9,000; another row of the batch is honest.
+    const groups = [{ accountId, appId: 0, rows: [{ ...signed, inputUnits: 9_000 }, signed] }];
+    const batchNo = Number(await ledger.nextBatchNo(operatorId));
+    const span = { servedFromSec: servedAtSec, servedToSec: servedAtSec };
+    const { bytes } = encodeBatch({ batchNo, ...span, groups });
+    await mined(ledger.settle(operatorId, bytes));
+
+    const chain = await anvil.open();
+    const stored: StoredBatch = {
+      batchNo,
+      bytes: toHex(bytes),
+      slices: [{ accountId, startSeq, count: 2 }],
+      commitment: "0x",
+      builtAtMs: 0,
+      state: "final",
+      txHash: undefined,
+      blockNumber: undefined,
+    };
+    const prove = rowProver(operatorId, { batchOf: async () => stored }, chain);
+    const proof = await prove(accountId, receipt.seq);
+    assert.ok(proof);
+
+    const held = await positions();
+    const { amountWei, servedAtSec: servedAt, ...fields } = receipt;
+    await mined(
+      disputes.challengeRow({ ...fields, amount: amountWei, servedAt }, signature, {
+        ...proof,
+        shortfall: proof.shortfallWei,
+        siblings: [...proof.siblings],
+      }),
+    );
+    const now = await positions();
+
+    const refund = 8_000n * offer.inputPrice;
+    const penalty = await disputes.penalty();
+    assert.equal(now.bond - held.bond, -(refund + penalty));
+    assert.equal(now.balance - held.balance, refund);
+    assert.equal(now.challenger - held.challenger, penalty / 2n);
+    assert.equal(now.sink - held.sink, penalty / 2n);
+    assert.equal(now.owed - held.owed, refund);
+
+    const { code, ...audited } = await audit();
+    assert.deepEqual(audited.details, []);
+    assert.equal(code, 0);
+    assert.deepEqual(
+      [audited.slashedWei, audited.refundedWei, audited.compensatedWei],
+      [String(refund + penalty), String(refund), "0"],
+    );
+
+    async function positions() {
+      return {
+        bond: (await registry.operator(operatorId)).bond.bonded,
+        balance: (await escrow.account(accountId)).balance,
+        challenger: await token.balanceOf(anvil.wallet("payer").address),
+        sink: await token.balanceOf(SINK),
+        owed: await escrow.owed(),
+      };
+    }
+  });
+
+  it("is slashed for two receipts of one sequence number, and the auditor agrees", async () => {
+    const { operatorId } = anvil.identity;
+    const { disputes } = anvil.contracts("payer");
+    const receipt: Receipt = {
+      operatorId,
+      accountId: anvil.economy.accountId,
+      seq: 1_000,
+      offerId: anvil.economy.providers[0]!.offerId,
+      appId: 0,
+      inputUnits: 0,
+      outputUnits: 0,
+      timing: 0,
+      amountWei: 0n,
+      requestHash: `0x${"aa".repeat(32)}`,
+      responseHash: `0x${"bb".repeat(32)}`,
+      servedAtSec: 1,
+    };
+    const other: Receipt = { ...receipt, responseHash: `0x${"cc".repeat(32)}` };
+    const [a, b] = [receipt, other].map(({ amountWei: amount, servedAtSec: servedAt, ...fields }) => ({
+      ...fields,
+      amount,
+      servedAt,
+    }));
+    assert.ok(a && b);
+    await mined(
+      disputes.challengeEquivocation(
+        a,
+        anvil.signer.sign(receipt).signature,
+        b,
+        anvil.signer.sign(other).signature,
+      ),
+    );
+    const { code, details } = await audit();
+    assert.deepEqual(details, []);
+    assert.equal(code, 0);
+  });
+});
