@@ -15,6 +15,9 @@ const FUZZ_SEED = "0xa11e7";
 // Instrumented contracts are larger, and may be; no others.
 const MEASURES_COVERAGE = process.argv.includes("--coverage");
 
+// A test makes thousands of calls in one transaction.
+const UNMETERED = { blockGasLimit: false, transactionGasCap: false, gasLimit: 2n ** 40n } as const;
+
 export default defineConfig({
   plugins: [toolbox],
   paths: {
@@ -44,9 +47,20 @@ export default defineConfig({
   test: {
     mocha: { timeout: 60_000 },
     solidity: {
-      blockGasLimit: 60_000_000,
-      fuzz: { runs: 256, seed: FUZZ_SEED },
-      invariant: { runs: 64, depth: 64 },
+      profiles: {
+        default: {
+          ...UNMETERED,
+          fuzz: { runs: 256, seed: FUZZ_SEED },
+          // A handler reverts when a call does not end as the rules foresee.
+          invariant: { runs: 8, depth: 64, failOnRevert: true },
+        },
+        // `npm run test:deep`: 500,000 calls and more over all invariants, from a seed of its own.
+        deep: {
+          ...UNMETERED,
+          fuzz: { runs: 4_096, seed: process.env["DEEP_SEED"] ?? FUZZ_SEED },
+          invariant: { runs: 500, depth: 100, failOnRevert: true },
+        },
+      },
     },
   },
   typechain: { outDir: "./types/contracts", tsNocheck: true },
