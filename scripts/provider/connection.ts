@@ -1,11 +1,10 @@
 /** Where the command line works, and as whom. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import path from "node:path";
 import { JsonRpcProvider, NonceManager, Wallet, parseEther, toQuantity } from "ethers";
 
 import type { AI1NET, Escrow, Ledger, Registry } from "../../types/contracts/index.ts";
 import { contractsOf } from "../deploy/deploy.ts";
 import { readEconomyFile, type EconomyFile } from "../economyFile.ts";
+import { OwnerKeyError, ownerKey } from "./ownerKey.ts";
 
 export interface Connection {
   readonly economy: EconomyFile;
@@ -51,7 +50,7 @@ export async function connect(dataDir: string): Promise<Connection> {
     return connection;
   } catch (error) {
     rpc.destroy();
-    if (error instanceof ConnectionError) throw error;
+    if (error instanceof ConnectionError || error instanceof OwnerKeyError) throw error;
     throw new ConnectionError(`no chain answers at ${economy.rpcUrl}: is "npm start" running?`, {
       cause: error,
     });
@@ -73,15 +72,7 @@ function walletOf(economy: EconomyFile, dataDir: string, rpc: JsonRpcProvider): 
   }
   if (economy.chainId !== DEV_CHAIN_ID)
     throw new ConnectionError("set AI1NET_PROVIDER_KEY to the private key of the provider's owner");
-  const file = path.join(dataDir, "provider.key");
-  try {
-    return new NonceManager(new Wallet(readFileSync(file, "utf8").trim(), rpc));
-  } catch {
-    const fresh = Wallet.createRandom();
-    mkdirSync(dataDir, { recursive: true });
-    writeFileSync(file, `${fresh.privateKey}\n`, { mode: 0o600 });
-    return new NonceManager(new Wallet(fresh.privateKey, rpc));
-  }
+  return new NonceManager(new Wallet(ownerKey(dataDir), rpc));
 }
 
 /** Gives the demo's provider gas and tokens; the demo's chain lets the treasury speak without its key. */
