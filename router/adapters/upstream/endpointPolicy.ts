@@ -1,4 +1,4 @@
-import { lookup as dnsLookup, type LookupAddress } from "node:dns";
+import { lookup as dnsLookup, type LookupAddress, type LookupAllOptions } from "node:dns";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 
 /** Where a router must not let itself be sent: its own machine and network, and what is nobody's address. */
@@ -78,22 +78,33 @@ export function refuseUrl(baseUrl: string, policy: EndpointPolicy): string | und
   return undefined;
 }
 
-const resolve = async (host: string): Promise<LookupAddress[]> =>
+/** Finds all addresses of a name, as `dns.lookup` does with `all`. */
+export type ResolveName = (
+  host: string,
+  options: LookupAllOptions,
+  done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
+const addressesOf = async (host: string, resolveName: ResolveName): Promise<LookupAddress[]> =>
   new Promise((done, fail) =>
-    dnsLookup(host, { all: true }, (error, addresses) => {
+    resolveName(host, { all: true }, (error, addresses) => {
       if (error) fail(error);
       else done(addresses);
     }),
   );
 
 /** Says why a URL may not be an endpoint, its name resolved; undefined when it may. */
-export async function refuseEndpoint(baseUrl: string, policy: EndpointPolicy): Promise<string | undefined> {
+export async function refuseEndpoint(
+  baseUrl: string,
+  policy: EndpointPolicy,
+  resolveName: ResolveName = dnsLookup,
+): Promise<string | undefined> {
   const refusal = refuseUrl(baseUrl, policy);
   if (refusal !== undefined) return refusal;
   const host = hostOf(new URL(baseUrl));
   if (isIP(host) !== 0) return undefined;
   try {
-    const addresses = await resolve(host);
+    const addresses = await addressesOf(host, resolveName);
     const areAllowed = addresses.every(({ address }) => isAllowedAddress(address, policy));
     return areAllowed ? undefined : "a name of an address that is not public";
   } catch {
@@ -102,12 +113,13 @@ export async function refuseEndpoint(baseUrl: string, policy: EndpointPolicy): P
 }
 
 /**
- * `dns.lookup` that hands out allowed addresses only. Used for the very connection, so a name that resolves differently
- * the second time gains nothing. (A host that is an address is never looked up: `refuseUrl` judges it.)
+ * `dns.lookup` that hands out allowed addresses only. It is asked once per connection, and what it hands out is what is
+ * connected to: a name that resolves differently the next time gains nothing. (A host that is an address is never looked
+ * up: `refuseUrl` judges it.)
  */
-export function guardedLookup(policy: EndpointPolicy): LookupFunction {
+export function guardedLookup(policy: EndpointPolicy, resolveName: ResolveName = dnsLookup): LookupFunction {
   return (hostname, options, callback) => {
-    dnsLookup(hostname, { ...options, all: true }, (error, addresses) => {
+    resolveName(hostname, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, []);
       if (!addresses.every(({ address }) => isAllowedAddress(address, policy)))
         return callback(new Error("a name of an address that is not public"), []);

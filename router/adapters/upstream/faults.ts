@@ -59,13 +59,19 @@ export function inBandError(
   return hasFailed ? new UpstreamError("in_band", "finish_reason error") : undefined;
 }
 
+function faultOfClient(error: unknown, code: string): UpstreamFault {
+  if (/^UND_ERR_(?:CONNECT|HEADERS|BODY)_TIMEOUT$/.test(code)) return "timeout";
+  if (code === "UND_ERR_HEADERS_OVERFLOW") return "oversized";
+  // What came is no HTTP; not every such error of the parser has a code.
+  return error instanceof Error && error.name === "HTTPParserError" ? "protocol" : "connect";
+}
+
 /** What an exception of the HTTP client means. */
 export function clientError(error: unknown, signal: AbortSignal): UpstreamError {
   if (error instanceof UpstreamError) return error;
   if (signal.aborted) return new UpstreamError("aborted", "the caller left", { cause: error });
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const isLate = /^UND_ERR_(?:CONNECT|HEADERS|BODY)_TIMEOUT$/.test(code);
-  return new UpstreamError(isLate ? "timeout" : "connect", code || "the connection failed", { cause: error });
+  return new UpstreamError(faultOfClient(error, code), code || "the connection failed", { cause: error });
 }
 
 const count = (value: unknown): number | undefined =>

@@ -1,9 +1,10 @@
+import type { LookupFunction } from "node:net";
 import type { Readable } from "node:stream";
 import { Pool, type Dispatcher } from "undici";
 import { isObject } from "../../model/chat.ts";
 import type { Endpoint } from "../../model/record.ts";
 import { UpstreamError, type Upstream, type UpstreamAnswer, type UpstreamChunk } from "../../ports.ts";
-import { guardedLookup, refuseUrl, type EndpointPolicy } from "./endpointPolicy.ts";
+import { guardedLookup, refuseUrl, type EndpointPolicy, type ResolveName } from "./endpointPolicy.ts";
 import { clientError, inBandError, statusError, usageOf } from "./faults.ts";
 import { DEFAULT_LIMITS, type UpstreamLimits } from "./limits.ts";
 import { readEvents } from "./readEvents.ts";
@@ -18,11 +19,13 @@ type Answer = Dispatcher.ResponseData;
 export class HttpUpstream implements Upstream {
   readonly #policy: EndpointPolicy;
   readonly #limits: UpstreamLimits;
+  readonly #lookup: LookupFunction;
   /** The one used last comes last. */
   readonly #pools = new Map<string, Pool>();
 
-  constructor(policy: EndpointPolicy, limits: Partial<UpstreamLimits> = {}) {
+  constructor(policy: EndpointPolicy, limits: Partial<UpstreamLimits> = {}, resolveName?: ResolveName) {
     this.#policy = policy;
+    this.#lookup = guardedLookup(policy, resolveName);
     this.#limits = { ...DEFAULT_LIMITS, ...limits };
   }
 
@@ -90,9 +93,11 @@ export class HttpUpstream implements Upstream {
   }
 
   async probe(endpoint: Endpoint, signal: AbortSignal): Promise<void> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(this.#limits.headersMs)]);
+    const { headersMs } = this.#limits;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(headersMs)]);
+    const accept = "application/json";
     try {
-      const answer = await this.#request(endpoint, "GET", "/models", undefined, "application/json", limit);
+      const answer = await this.#request(endpoint, "GET", "/models", undefined, accept, headersMs, limit);
       abandon(answer);
       const { statusCode } = answer;
       // A server need not list its models; that it is one, and takes the key, is enough.
@@ -118,7 +123,16 @@ export class HttpUpstream implements Upstream {
     accept: string,
     signal: AbortSignal,
   ): Promise<Answer> {
-    const answer = await this.#request(endpoint, "POST", path, JSON.stringify(body), accept, signal);
+    const headersMs = this.#headersMs(body);
+    const answer = await this.#request(
+      endpoint,
+      "POST",
+      path,
+      JSON.stringify(body),
+      accept,
+      headersMs,
+      signal,
+    );
     if (answer.statusCode === 200) return answer;
     let reason: unknown;
     try {
@@ -137,6 +151,7 @@ export class HttpUpstream implements Upstream {
     path: string,
     body: string | undefined,
     accept: string,
+    headersMs: number,
     signal: AbortSignal,
   ): Promise<Answer> {
     const refusal = refuseUrl(endpoint.baseUrl, this.#policy);
@@ -151,10 +166,18 @@ export class HttpUpstream implements Upstream {
       headers,
       signal,
       body: body ?? null,
-      headersTimeout: this.#limits.headersMs,
+      headersTimeout: headersMs,
       // The reader of the body has limits of its own.
       bodyTimeout: 0,
     });
+  }
+
+  /** A stream answers at once; a whole answer begins only when all of it has been generated. */
+  #headersMs(body: object): number {
+    const { headersMs, firstContentMs, msPerUnit, totalMs } = this.#limits;
+    const { stream, max_tokens: most = 0, n = 1 } = body as Record<string, unknown>;
+    if (stream === true) return headersMs;
+    return Math.min(totalMs, firstContentMs + Number(most) * Number(n) * msPerUnit);
   }
 
   #poolOf(origin: string): Pool {
@@ -163,7 +186,10 @@ export class HttpUpstream implements Upstream {
     else {
       pool = new Pool(origin, {
         connections: this.#limits.connections,
-        connect: { timeout: this.#limits.connectMs, lookup: guardedLookup(this.#policy) },
+        connect: { timeout: this.#limits.connectMs, lookup: this.#lookup },
+        maxHeaderSize: this.#limits.mostHeaderBytes,
+        // Whatever is promised about limits and cancelling is tested with HTTP/1.1.
+        allowH2: false,
       });
     }
     this.#pools.set(origin, pool);

@@ -1,7 +1,9 @@
 /** A provider's misbehaviour, as faults. */
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { createServer, type AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
+import { refuseEndpoint, type ResolveName } from "../../../../router/adapters/upstream/endpointPolicy.ts";
 import { HttpUpstream } from "../../../../router/adapters/upstream/httpUpstream.ts";
 import { UpstreamError, type UpstreamChunk } from "../../../../router/ports.ts";
 import {
@@ -19,11 +21,13 @@ const LIMITS = {
   connectMs: 300,
   headersMs: 300,
   firstContentMs: 400,
+  msPerUnit: 5,
   idleMs: 200,
   tailMs: 100,
   totalMs: 2_000,
   mostAnswerBytes: 10_000,
   mostEventCharacters: 1_000,
+  mostHeaderBytes: 4_096,
 };
 
 async function start(test: TestContext, behave: Behaviour) {
@@ -32,8 +36,8 @@ async function start(test: TestContext, behave: Behaviour) {
   test.after(async () => upstream.close());
   const endpoint = sampleEndpoint({ baseUrl: provider.baseUrl, apiKey: "sk-provider" });
   const controller = new AbortController();
-  const complete = async (): Promise<unknown> =>
-    upstream.complete(endpoint, "/chat/completions", { model: "m" }, controller.signal);
+  const complete = async (fields: object = {}): Promise<unknown> =>
+    upstream.complete(endpoint, "/chat/completions", { model: "m", ...fields }, controller.signal);
   const stream = async (onChunk?: (chunk: UpstreamChunk) => unknown): Promise<UpstreamChunk[]> => {
     const chunks: UpstreamChunk[] = [];
     const body = { model: "m", stream: true };
@@ -112,6 +116,8 @@ describe("a provider's whole answer", () => {
     ["too much", (res) => json(res, 200, { a: "x".repeat(20_000) }), "oversized"],
     ["a cut connection", (res) => void res.destroy(), "connect"],
     ["silence", () => undefined, "timeout"],
+    ["endless headers", (res) => json(res, 200, {}, { "x-long": "x".repeat(5_000) }), "oversized"],
+    ["what is no HTTP", (res) => void res.socket?.end("SSH-2.0-OpenSSH_9.9\r\n"), "protocol"],
     ["a body that never ends", (res) => void res.write("{"), "timeout"],
   ];
   for (const [name, behave, expected] of bodies)
@@ -119,6 +125,45 @@ describe("a provider's whole answer", () => {
       const { complete } = await start(t, behave);
       assert.equal((await fault(complete())).fault, expected);
     });
+
+  it("may take as long as its units take: it begins when all of it has been generated", async (t) => {
+    const slow = await start(t, async (res) => {
+      await setTimeout(1_700);
+      json(res, 200, answer("Hi", 3, 1));
+    });
+    // The limits are 400 + 300 * 5 and 400 + 10 * 5 ms; the client looks at its clock twice a second.
+    const [long, short] = await Promise.allSettled([
+      slow.complete({ max_tokens: 100, n: 3 }),
+      fault(slow.complete({ max_tokens: 10 })),
+    ]);
+    assert.equal(long.status, "fulfilled");
+    assert.equal(short.status === "fulfilled" && short.value.fault, "timeout");
+  });
+
+  it("never comes from a name that turned to this machine after it was registered", async (t) => {
+    let connections = 0;
+    const inside = createServer(() => connections++);
+    await new Promise<void>((resolve) => inside.listen(0, "127.0.0.1", resolve));
+    t.after(() => inside.close());
+    const { port } = inside.address() as AddressInfo;
+    const baseUrl = `https://rebinding.example:${port}/v1`;
+    const answers = ["93.184.215.14", "127.0.0.1", "127.0.0.1"];
+    const asked: string[] = [];
+    const resolveName: ResolveName = (host, _options, done) => {
+      asked.push(host);
+      done(null, [{ address: answers.shift() ?? "", family: 4 }]);
+    };
+    const policy = { allowLoopback: false };
+    assert.equal(await refuseEndpoint(baseUrl, policy, resolveName), undefined);
+    const upstream = new HttpUpstream(policy, LIMITS, resolveName);
+    t.after(async () => upstream.close());
+    const endpoint = sampleEndpoint({ baseUrl });
+    const error = await fault(upstream.complete(endpoint, "/x", {}, new AbortController().signal));
+    assert.equal(error.fault, "connect");
+    assert.match(String(error.cause), /not public/);
+    assert.deepEqual(asked, ["rebinding.example", "rebinding.example"], "once for each connection");
+    assert.equal(connections, 0);
+  });
 
   it("is connect where nobody listens, and where nobody may listen", async (t) => {
     const { upstream, endpoint, controller } = await start(t, () => undefined);
