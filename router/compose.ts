@@ -2,6 +2,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { collectDefaultMetrics, Registry } from "prom-client";
 
@@ -131,6 +132,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
       metrics,
       logger: log,
       random: Math.random,
+      pause,
       deadlineMs: DEADLINE_MS,
     },
     catalog,
@@ -187,6 +189,12 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     },
   };
 }
+
+const pause = async (ms: number, signal: AbortSignal): Promise<boolean> =>
+  sleep(ms, undefined, { signal }).then(
+    () => true,
+    () => false,
+  );
 
 const CUT_OFF_MS = 5_000;
 

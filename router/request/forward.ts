@@ -9,12 +9,11 @@ import { shortOf, type RequestHold } from "./hold.ts";
 import { ceilingAt, type PromptSize } from "./price.ts";
 import { CallerLeft } from "./refusal.ts";
 import type { Reply } from "./reply.ts";
+import { Retries } from "./retries.ts";
 import { BrokenStream, stream } from "./stream.ts";
 import { brokenStream, nobodyServed, noRoom, type PastTry } from "./unserved.ts";
 import { upstreamBody } from "./upstreamBody.ts";
 import type { Request, World } from "./world.ts";
-
-const MOST_TRIES = 3;
 
 /** Faults that are the provider's and become a failed row. A 429 is a matter of load; a refused request, of the caller. */
 const PROVIDER_FAULTS: ReadonlySet<UpstreamFault> = new Set([
@@ -28,8 +27,8 @@ const PROVIDER_FAULTS: ReadonlySet<UpstreamFault> = new Set([
 ]);
 
 /**
- * Tries offers in order until one delivers; only before any content has reached the caller. The hold covers every try
- * before it leaves. Failed tries are added to `failures`.
+ * Tries offers until one delivers; only before any content has reached the caller. The hold covers every try before it
+ * leaves. Failed tries are added to `failures`.
  * @throws {Refusal} when none delivers
  * @throws {CallerLeft}
  */
@@ -45,10 +44,14 @@ export async function forward(
   const { demand, app } = request;
   const past: PastTry[] = [];
   let shortage: Shortage | undefined;
-  for (const candidate of ranked) {
-    const nowMs = world.clock.nowMs();
-    if (past.length >= MOST_TRIES || nowMs >= request.startedAtMs + world.deadlineMs) break;
-    if (candidate.offer.retiresAtSec * 1000 <= nowMs) continue;
+  const retries = new Retries(ranked, request.startedAtMs + world.deadlineMs, world.random);
+  for (;;) {
+    const next = retries.next(world.clock.nowMs());
+    if (!next) break;
+    const { candidate, pauseMs } = next;
+    if (pauseMs > 0 && !(await world.pause(pauseMs, reply.signal)))
+      throw new CallerLeft("the caller left before another try");
+    if (candidate.offer.retiresAtSec * 1000 <= world.clock.nowMs()) continue;
     const ceiling = ceilingAt(demand, size, candidate);
     const feeWei = appFeeUp(ceiling.amountWei, app.feeBps, app.maxAppFeePct);
     const missing = hold.cover(ceiling.amountWei + feeWei);
@@ -85,6 +88,7 @@ export async function forward(
         failures.push(failedAttempt(candidate.offer.offerId, endedAtSec));
       }
       past.push({ providerId: candidate.offer.providerId, error: cause });
+      retries.failed(candidate, cause, world.clock.nowMs());
       world.logger.warn(
         { requestId: request.requestId, listingId: candidate.offer.listingId, fault, status: cause.status },
         "a provider failed",

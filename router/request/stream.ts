@@ -24,8 +24,9 @@ export class BrokenStream extends Error {
   }
 }
 
-/** Events without content that a provider may send before it begins. */
+/** Events that a provider may send before it begins, and characters of their JSON; events after it has ended. */
 const MOST_EVENTS_HELD = 1_024;
+const MOST_CHARACTERS_HELD = 256 * 1024;
 
 /**
  * Passes a provider's stream on, as it comes. Events without content are held back, so that an early error can still go
@@ -51,11 +52,17 @@ export async function stream(
   const parts = new AnswerParts();
   const held: object[] = [];
   const lastEvents: object[] = [];
+  let charactersHeld = 0;
   let usage: ReportedUsage | undefined;
   let usageDetails: Readonly<Record<string, unknown>> = {};
   let isOpen = false;
   let finished = 0;
 
+  const keep = (events: object[], event: object): void => {
+    if (!isOpen) charactersHeld += JSON.stringify(event).length;
+    if (events.push(event) > MOST_EVENTS_HELD || charactersHeld > MOST_CHARACTERS_HELD)
+      throw new UpstreamError("protocol", "the stream goes on without any content");
+  };
   const open = async (): Promise<void> => {
     isOpen = true;
     ongoing.firstContent();
@@ -97,12 +104,11 @@ export async function stream(
         ...(fingerprint !== undefined && { system_fingerprint: fingerprint }),
       };
       if (!isOpen && hasContent(body)) await open();
-      if (finished >= demand.choices) lastEvents.push(event);
+      if (finished >= demand.choices) keep(lastEvents, event);
       else if (isOpen) {
         const room = reply.send(event);
         if (room) await room;
-      } else if (held.push(event) > MOST_EVENTS_HELD)
-        throw new UpstreamError("protocol", "the stream goes on without any content");
+      } else keep(held, event);
     }
     // The provider ended properly with nothing generated: the caller still gets that answer, for nothing.
     if (!isOpen) await open();

@@ -15,6 +15,8 @@ export interface World {
   readonly logger: Logger;
   /** 0 up to 1. */
   readonly random: () => number;
+  /** Waits `ms`; false, at once, when `signal` is aborted. */
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<boolean>;
   /** No new try begins later than this after the request. */
   readonly deadlineMs: number;
 }

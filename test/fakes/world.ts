@@ -114,6 +114,8 @@ export interface FakeWorld extends World {
   readonly journal: FakeJournal;
   readonly upstream: FakeUpstream;
   readonly metrics: FakeMetrics;
+  /** How long the router would have waited, each time. */
+  readonly pauses: number[];
 }
 
 /** Two providers (listing 1 cheap, listing 2 dear) unless told otherwise, and 1,000,000 wei. */
@@ -128,6 +130,7 @@ export function fakeWorld(options: { offers?: readonly Offer[]; balanceWei?: big
     offers.map(({ listingId }) => sampleEndpoint({ listingId })),
   );
   market.refresh(sampleMarket(offers));
+  const pauses: number[] = [];
   const accounts = new AccountBook();
   accounts.refresh(sampleSnapshot({ balanceWei: options.balanceWei ?? 1_000_000n }));
   return {
@@ -140,6 +143,11 @@ export function fakeWorld(options: { offers?: readonly Offer[]; balanceWei?: big
     metrics: new FakeMetrics(),
     logger: silentLog,
     random: () => 0.5,
+    pauses,
+    pause: async (ms, signal) => {
+      pauses.push(ms);
+      return !signal.aborted;
+    },
     deadlineMs: 600_000,
   };
 }

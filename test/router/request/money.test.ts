@@ -184,14 +184,57 @@ describe("the money of a request", () => {
       for (const listingId of [1, 2]) world.upstream.script(listingId, { fault });
       const { status, details } = await refusal(serve(world, sampleCall(), new FakeReply()));
       assert.equal(status, expected);
-      assert.equal(world.upstream.requests.length, fault === "rejected" ? 1 : 2);
-      assert.equal(timings(world).length, hasRow ? 2 : 0);
+      // The cheapest is asked once more where it can't have worked on the request.
+      const mayHeal = fault === "connect" || fault === "rate_limited";
+      const tries = fault === "rejected" ? 1 : mayHeal ? 3 : 2;
+      assert.equal(world.upstream.requests.length, tries);
+      assert.equal(world.pauses.length, mayHeal ? 1 : 0);
+      assert.equal(timings(world).length, hasRow ? tries : 0);
       assert.equal(
         details.shouldRetry,
         ["connect", "credentials", "rate_limited", "rejected"].includes(fault),
       );
       assertSpent(world, 0n);
     });
+
+  it("is spent at the very offer that was out of reach a moment ago, when there is no other", async () => {
+    const world = fakeWorld({ offers: [sampleOffer()] });
+    world.upstream.script(1, { fault: "connect" }, { answer: answer("Hello!", 12, 3) });
+    await serve(world, sampleCall(), new FakeReply());
+    assert.deepEqual(timings(world), [
+      [100, false, 0n],
+      [100, true, 217n],
+    ]);
+    assert.equal(world.pauses.length, 1);
+    assertSpent(world, 217n);
+  });
+
+  it("comes back when the caller leaves while the router waits to try again", async () => {
+    const world = fakeWorld({ offers: [sampleOffer()] });
+    const reply = new FakeReply();
+    world.upstream.script(1, { fault: "rate_limited", status: 429 });
+    const leaving = { ...world, pause: async () => (reply.leave(), false) };
+    await assert.rejects(serve(leaving, sampleCall(), reply), CallerLeft);
+    assert.equal(world.upstream.requests.length, 1);
+    assertSpent(world, 0n);
+  });
+
+  it("comes back after a provider that sends and sends, but no content", async () => {
+    const events: readonly (readonly [string, Record<string, unknown>, number])[] = [
+      ["many", role, 1_100],
+      ["long", { ...role, system_fingerprint: "f".repeat(30_000) }, 10],
+    ];
+    for (const [name, event, count] of events) {
+      const world = fakeWorld();
+      world.upstream.script(1, { chunks: [...Array.from({ length: count }, () => event), delta("late")] });
+      world.upstream.script(2, { chunks: [role, delta("Hi"), finish(), usage(1, 1)] });
+      const reply = new FakeReply();
+      await serve(world, sampleCall(STREAM), reply);
+      assert.equal(reply.text(), "Hi", name);
+      assert.equal(world.upstream.cancelled, 1, name);
+      assertSpent(world, 87n);
+    }
+  });
 
   it("comes back when a provider breaks off after content: a failed row, no second provider", async () => {
     const world = fakeWorld();

@@ -1,38 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Candidate, ListingHealth } from "../../../router/model/candidate.ts";
-import type { Offer } from "../../../router/model/offer.ts";
+import type { Candidate } from "../../../router/model/candidate.ts";
 import { chooseOffer, type Exclusion, type Needs } from "../../../router/routing/chooseOffer.ts";
 import { NO_PREFERENCES, type Preferences } from "../../../router/routing/preferences.ts";
-import { sampleEndpoint, sampleOffer } from "../../fakes/world.ts";
-
-const HEALTHY: ListingHealth = {
-  state: "up",
-  breaker: "closed",
-  retryAtMs: 0,
-  inFlight: 0,
-  inFlightCap: Number.POSITIVE_INFINITY,
-  successRate: 1,
-  firstContentMs: 100,
-  msPerOutputUnit: 10,
-  outputUnits: undefined,
-  tries: 10,
-};
-
-/** The offer `100 * n` of listing and provider n. */
-function candidate(
-  n: number,
-  offer: Partial<Offer> = {},
-  rest: Partial<Candidate> & { health?: ListingHealth } = {},
-): Candidate {
-  return {
-    offer: sampleOffer({ offerId: 100 * n, listingId: n, providerId: n, ...offer }),
-    endpoint: sampleEndpoint({ listingId: n }),
-    providerStakeWei: 1_000n,
-    health: HEALTHY,
-    ...rest,
-  };
-}
+import { HEALTHY, sampleCandidate as candidate } from "../../fakes/candidate.ts";
+import { sampleEndpoint } from "../../fakes/world.ts";
 
 const NEEDS: Needs = { unit: "token", inputUnits: 100, outputUnits: undefined };
 
