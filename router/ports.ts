@@ -291,6 +291,16 @@ export interface UpstreamChunk {
   readonly usage: ReportedUsage | undefined;
 }
 
+/** How an endpoint streams: what tells its events apart. */
+export interface StreamShape {
+  /** Whether an event carries anything generated. */
+  hasContent(event: Record<string, unknown>): boolean;
+  /** How many answers an event ends. */
+  ends(event: Record<string, unknown>): number;
+  /** How many answers there are to end. */
+  readonly answers: number;
+}
+
 export interface Upstream {
   /** @throws {UpstreamError} */
   complete(endpoint: Endpoint, path: string, body: object, signal: AbortSignal): Promise<UpstreamAnswer>;
@@ -303,6 +313,7 @@ export interface Upstream {
     path: string,
     body: object,
     signal: AbortSignal,
+    shape: StreamShape,
   ): Promise<AsyncIterable<UpstreamChunk>>;
   /** Whether the endpoint answers at all. @throws {UpstreamError} saying why not */
   probe(endpoint: Endpoint, signal: AbortSignal): Promise<void>;

@@ -2,19 +2,23 @@ import type { ServerResponse } from "node:http";
 import type { SignedReceipt } from "../model/receipt.ts";
 import { receiptJson } from "../request/receiptJson.ts";
 import type { Refusal } from "../request/refusal.ts";
-import type { Reply, StreamHead } from "../request/reply.ts";
+import type { Reply } from "../request/reply.ts";
+import type { Head, Wire } from "../request/wire/wire.ts";
 import { errorJson, sendJson } from "./errors.ts";
 
 /** A caller that does not read for this long altogether has left, as far as its answer goes. */
 const STALL_LIMIT_MS = 60_000;
 
-const event = (body: object): string => `data: ${JSON.stringify(body)}\n\n`;
+const event = (body: object, hasName: boolean): string => {
+  const name = hasName && "type" in body && typeof body.type === "string" ? `event: ${body.type}\n` : "";
+  return `${name}data: ${JSON.stringify(body)}\n\n`;
+};
 
 /** An answer over HTTP: server-sent events, or JSON. */
 export class HttpReply implements Reply {
   readonly #res: ServerResponse;
   readonly #caller = new AbortController();
-  #head: StreamHead | undefined;
+  #stream: { readonly head: Head; readonly wire: Wire } | undefined;
   #stalledMs = 0;
 
   constructor(res: ServerResponse) {
@@ -29,11 +33,11 @@ export class HttpReply implements Reply {
   }
 
   get isOpen(): boolean {
-    return this.#head !== undefined;
+    return this.#stream !== undefined;
   }
 
-  open(head: StreamHead): void {
-    this.#head = head;
+  open(head: Head, wire: Wire): void {
+    this.#stream = { head, wire };
     this.#res.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-cache",
@@ -44,7 +48,7 @@ export class HttpReply implements Reply {
   }
 
   send(body: object): Promise<void> | undefined {
-    if (this.#res.destroyed || this.#res.write(event(body))) return undefined;
+    if (this.#res.destroyed || this.#res.write(this.#event(body))) return undefined;
     return this.#drained();
   }
 
@@ -64,20 +68,26 @@ export class HttpReply implements Reply {
     });
   }
 
+  #event(body: object): string {
+    return event(body, this.#stream?.wire.namesEvents ?? false);
+  }
+
   done(): void {
-    this.#res.end("data: [DONE]\n\n");
+    const mark = this.#stream?.wire.endMark;
+    this.#res.end(mark === undefined ? undefined : `data: ${mark}\n\n`);
   }
 
-  /** Ends an open stream as broken: an error, a finish reason that says so, and no `[DONE]`. */
+  /** Ends an open stream as broken: an error, in the endpoint's own words, and nothing that looks like an end. */
   fail(refusal: Refusal): void {
-    const choices = [{ index: 0, delta: { content: "" }, finish_reason: "error" }];
-    this.#res.end(event({ ...this.#head, error: errorJson(refusal), choices }));
+    if (!this.#stream) return;
+    const { head, wire } = this.#stream;
+    this.#res.end(this.#event(wire.broken(head, errorJson(refusal))));
   }
 
-  whole(body: object, receipt: SignedReceipt): void {
+  whole(body: object, head: Head, receipt: SignedReceipt): void {
     const json = JSON.stringify(receiptJson(receipt));
     this.#res.setHeader("x-ai1net-receipt", Buffer.from(json).toString("base64url"));
-    if ("id" in body && typeof body.id === "string") this.#res.setHeader("x-generation-id", body.id);
+    this.#res.setHeader("x-generation-id", head.id);
     sendJson(this.#res, 200, body);
   }
 }

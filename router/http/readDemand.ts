@@ -2,9 +2,21 @@ import type { IncomingMessage } from "node:http";
 import type { z } from "zod";
 import type { Demand } from "../request/demand.ts";
 import { invalidRequest } from "../request/refusal.ts";
+import { chat } from "../request/wire/chat.ts";
+import { completions } from "../request/wire/completions.ts";
+import { embeddings } from "../request/wire/embeddings.ts";
 import { NO_PREFERENCES, type Preferences } from "../routing/preferences.ts";
 import { readBody } from "./readBody.ts";
-import { ChatFields, checkMessages, EmbeddingsFields, parse, type ProviderField } from "./schemas.ts";
+import {
+  ChatFields,
+  checkMessages,
+  CompletionFields,
+  EmbeddingsFields,
+  parse,
+  type ProviderField,
+} from "./schemas.ts";
+
+const MOST_CHOICES = 128;
 
 function preferencesOf(field: z.infer<typeof ProviderField> | null | undefined): Preferences {
   if (!field) return NO_PREFERENCES;
@@ -31,16 +43,48 @@ export async function readChat(req: IncomingMessage): Promise<Demand> {
   const { body, bytes } = await readBody(req);
   const fields = parse(ChatFields, body);
   return {
-    kind: "chat",
+    wire: chat,
     model: fields.model,
-    unit: "token",
     stream: fields.stream ?? false,
     body,
     bodyBytes: bytes,
     items: fields.messages.length,
+    prompts: 1,
     isTextOnly: checkMessages(fields.messages),
     choices: fields.n ?? 1,
     outputUnits: fields.max_completion_tokens ?? fields.max_tokens ?? undefined,
+    preferences: preferencesOf(fields.provider),
+    appId: appIdOf(req),
+  };
+}
+
+/** How many prompts a text request has: a text or one list of tokens is one. */
+function promptsOf(prompt: string | readonly unknown[]): number {
+  return typeof prompt === "string" || typeof prompt[0] === "number" ? 1 : prompt.length;
+}
+
+/** Reads a text request. @throws {Refusal} @throws {CallerLeft} */
+export async function readCompletion(req: IncomingMessage): Promise<Demand> {
+  const { body, bytes } = await readBody(req);
+  const fields = parse(CompletionFields, body);
+  const each = Math.max(fields.n ?? 1, fields.best_of ?? 1);
+  if (fields.stream === true && (fields.best_of ?? 1) > 1)
+    throw invalidRequest("best_of: can't be streamed", "best_of");
+  const prompts = promptsOf(fields.prompt);
+  if (prompts * each > MOST_CHOICES)
+    throw invalidRequest(`prompt: at most ${MOST_CHOICES} answers at a time`, "prompt");
+  return {
+    wire: completions,
+    model: fields.model,
+    stream: fields.stream ?? false,
+    body,
+    bodyBytes: bytes,
+    items: prompts,
+    prompts,
+    isTextOnly: true,
+    // All of them are generated and cost something, whether the caller gets them or not.
+    choices: prompts * each,
+    outputUnits: fields.max_tokens,
     preferences: preferencesOf(fields.provider),
     appId: appIdOf(req),
   };
@@ -50,14 +94,15 @@ export async function readChat(req: IncomingMessage): Promise<Demand> {
 export async function readEmbeddings(req: IncomingMessage): Promise<Demand> {
   const { body, bytes } = await readBody(req);
   const fields = parse(EmbeddingsFields, body);
+  const inputs = promptsOf(fields.input);
   return {
-    kind: "embeddings",
+    wire: embeddings,
     model: fields.model,
-    unit: "token",
     stream: false,
     body,
     bodyBytes: bytes,
-    items: typeof fields.input === "string" ? 1 : fields.input.length,
+    items: inputs,
+    prompts: inputs,
     isTextOnly: true,
     choices: 1,
     outputUnits: 0,

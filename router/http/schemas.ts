@@ -82,6 +82,24 @@ export const ChatFields = z.object({
   models: z.never({ error: "is not supported; name one `model`" }).optional(),
 });
 
+/** What was called a completion before there were chats. Sixteen tokens if it does not say, as OpenAI has it. */
+export const CompletionFields = z.object({
+  model,
+  stream,
+  prompt: z.union([z.string(), array(2_048)], {
+    error: "must be a text, or an array of texts or tokens",
+  }),
+  n: z.int().min(1).max(16).nullish(),
+  best_of: z.int().min(1).max(16).nullish(),
+  max_tokens: z
+    .int()
+    .min(1)
+    .max(MAX_UNITS)
+    .nullish()
+    .transform((most) => most ?? 16),
+  provider: ProviderField.nullish(),
+});
+
 export const EmbeddingsFields = z.object({
   model,
   input: z.union([z.string().min(1), array(2_048)], {

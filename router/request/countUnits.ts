@@ -65,13 +65,19 @@ function* textsIn(value: unknown): Generator<string> {
 /** What chat templates put around a message, about. */
 const UNITS_PER_MESSAGE = 4;
 
+/** How many tokens a prompt names by their numbers. */
+function tokensIn(prompt: unknown): number {
+  return Array.isArray(prompt) ? prompt.flat().filter((item) => typeof item === "number").length : 0;
+}
+
 /** Tokens of a request's prompt, about. */
 export async function countPrompt(body: Readonly<Record<string, unknown>>): Promise<number> {
-  const { messages, tools, input } = body;
+  const { messages, tools, input, prompt, instructions } = body;
   if (Array.isArray(messages)) {
     const shown = tools === undefined ? [] : [JSON.stringify(tools)];
     return (await countUnits([...textsIn(messages), ...shown])) + UNITS_PER_MESSAGE * messages.length;
   }
-  const tokens = Array.isArray(input) ? input.flat().filter((item) => typeof item === "number").length : 0;
-  return tokens + (await countUnits(textsIn(input)));
+  const texts = [...textsIn([input, prompt, instructions])];
+  if (tools !== undefined) texts.push(JSON.stringify(tools));
+  return tokensIn(input) + tokensIn(prompt) + (await countUnits(texts));
 }

@@ -1,18 +1,20 @@
-import type { Unit } from "../model/offer.ts";
 import type { Preferences } from "../routing/preferences.ts";
+import type { Wire } from "./wire/wire.ts";
 
 /** What a caller asks for, checked as far as anything here depends on it. */
 export interface Demand {
-  readonly kind: "chat" | "embeddings";
+  /** The endpoint that was called. */
+  readonly wire: Wire;
   /** As the caller named it. */
   readonly model: string;
-  readonly unit: Unit;
   readonly stream: boolean;
   /** The request's body as it was received. */
   readonly body: Readonly<Record<string, unknown>>;
   readonly bodyBytes: number;
   /** Messages, or inputs. */
   readonly items: number;
+  /** How many are read independently of each other, each within the context. */
+  readonly prompts: number;
   /** False when the prompt refers to something of unknown size: an image, a file, a sound. */
   readonly isTextOnly: boolean;
   /** How many answers. */
@@ -23,5 +25,3 @@ export interface Demand {
   /** 0: no app. */
   readonly appId: number;
 }
-
-export const UPSTREAM_PATH = { chat: "/chat/completions", embeddings: "/embeddings" } as const;

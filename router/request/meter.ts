@@ -1,9 +1,6 @@
-import type { Hex } from "../model/bytes.ts";
 import { timingOf } from "../model/timing.ts";
-import { amountOf, billedInputUnitsUp } from "../model/offer.ts";
-import { contentHash } from "../model/commitment.ts";
+import { amountOf, billedInputUnitsUp, type Unit } from "../model/offer.ts";
 import { failedAttempt, type Attempt } from "../model/outcome.ts";
-import { answerHash } from "./answer.ts";
 import { countPrompt, countUnits } from "./countUnits.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Demand } from "./demand.ts";
@@ -12,24 +9,21 @@ import type { World } from "./world.ts";
 /** A delivery as it is billed. */
 export interface Metered {
   readonly attempt: Attempt;
+  readonly unit: Unit;
   /** Before any discount for cached input; what the caller reads as its usage. */
   readonly promptUnits: number;
   readonly completionUnits: number;
 }
 
-/** Counts what was generated. */
-async function countOutput(delivery: Delivery): Promise<number> {
-  return delivery.content.kind === "chat" ? countUnits(delivery.content.parts.texts()) : 0;
-}
-
-function hashOf(delivery: Delivery): Hex {
-  const { content } = delivery;
-  return content.kind === "chat" ? answerHash(content.parts.choices()) : contentHash({ data: content.data });
-}
-
 /** True when nothing was generated, by our own eyes and by the provider's word. */
-function isEmpty({ content, usage }: Delivery): boolean {
-  return content.kind === "chat" && content.parts.isEmpty && (usage?.outputUnits ?? 0) === 0;
+function isEmpty({ answer, usage }: Delivery): boolean {
+  return answer.isEmpty && (usage?.outputUnits ?? 0) === 0;
+}
+
+/** What was generated, in the model's unit. A provider counts tokens; whatever else there is to count is before us. */
+async function outputUnitsOf({ answer, usage, ceiling }: Delivery): Promise<number> {
+  if (ceiling.unit !== "token") return answer.units();
+  return usage?.outputUnits ?? countUnits(answer.texts());
 }
 
 /**
@@ -39,8 +33,9 @@ function isEmpty({ content, usage }: Delivery): boolean {
 export async function meter(world: World, demand: Demand, delivery: Delivery): Promise<Metered> {
   const { candidate, ceiling, usage } = delivery;
   const { offer } = candidate;
-  const promptUnits = usage?.inputUnits ?? (await countPrompt(demand.body));
-  const completionUnits = usage?.outputUnits ?? (await countOutput(delivery));
+  const { unit } = ceiling;
+  const promptUnits = unit === "token" ? (usage?.inputUnits ?? (await countPrompt(demand.body))) : 0;
+  const completionUnits = await outputUnitsOf(delivery);
   const over =
     Math.max(0, promptUnits - ceiling.inputUnits) + Math.max(0, completionUnits - ceiling.outputUnits);
   if (over > 0) {
@@ -51,9 +46,18 @@ export async function meter(world: World, demand: Demand, delivery: Delivery): P
   const { offerId } = offer;
   const servedAtSec = Math.floor(delivery.endedAtMs / 1000);
   if (isEmpty(delivery))
-    return { attempt: failedAttempt(offerId, servedAtSec), promptUnits: shownInput, completionUnits: 0 };
+    return {
+      attempt: failedAttempt(offerId, servedAtSec),
+      unit,
+      promptUnits: shownInput,
+      completionUnits: 0,
+    };
   const units = {
-    inputUnits: billedInputUnitsUp(shownInput, usage?.cachedUnits ?? 0, offer.cachedBps),
+    inputUnits: billedInputUnitsUp(
+      shownInput,
+      (unit === "token" && usage?.cachedUnits) || 0,
+      offer.cachedBps,
+    ),
     outputUnits: Math.min(completionUnits, ceiling.outputUnits),
   };
   const attempt: Attempt = {
@@ -61,8 +65,8 @@ export async function meter(world: World, demand: Demand, delivery: Delivery): P
     ...units,
     timing: timingOf(delivery.endedAtMs - delivery.startedAtMs),
     amountWei: amountOf(offer, units),
-    responseHash: hashOf(delivery),
+    responseHash: delivery.answer.hash(),
     servedAtSec,
   };
-  return { attempt, promptUnits: shownInput, completionUnits: units.outputUnits };
+  return { attempt, unit, promptUnits: shownInput, completionUnits: units.outputUnits };
 }

@@ -1,6 +1,6 @@
 import type { Candidate } from "../model/candidate.ts";
 import type { Wei } from "../model/money.ts";
-import { amountOf, MAX_UNITS } from "../model/offer.ts";
+import { amountOf, MAX_UNITS, type Unit } from "../model/offer.ts";
 import { countPrompt } from "./countUnits.ts";
 import type { Demand } from "./demand.ts";
 
@@ -13,6 +13,8 @@ const BYTES_PER_UNIT = 4;
 
 /** The size of a prompt before anybody has counted it. */
 export interface PromptSize {
+  /** What the model bills in. Prompts are measured in tokens only: nobody bills their images or seconds. */
+  readonly unit: Unit;
   /** No tokenizer makes more of it; infinite when the prompt refers to things of unknown size. */
   readonly mostUnits: number;
   readonly likelyUnits: number;
@@ -20,6 +22,7 @@ export interface PromptSize {
 
 /** The most that a request can cost at one offer. */
 export interface Ceiling {
+  readonly unit: Unit;
   readonly inputUnits: number;
   /** Of all answers together. */
   readonly outputUnits: number;
@@ -41,41 +44,51 @@ function mostInputUnits(demand: Demand): number {
 }
 
 /** Most units of each answer at an endpoint, before its context is looked at. */
-function outputUnitsEach(demand: Demand, candidate: Candidate): number {
-  if (demand.kind === "embeddings") return 0;
+function outputUnitsEach(demand: Demand, unit: Unit, candidate: Candidate): number {
+  if (unit === "token" && !demand.wire.generatesTokens) return 0;
   const most = Math.min(candidate.endpoint.maxOutputUnits, Math.floor(MAX_UNITS / demand.choices));
   return Math.min(demand.outputUnits ?? most, most);
 }
 
 /** Sizes the prompt; counts it only when it might not fit into some candidate's context. */
-export async function sizePrompt(demand: Demand, candidates: readonly Candidate[]): Promise<PromptSize> {
+export async function sizePrompt(
+  demand: Demand,
+  unit: Unit,
+  candidates: readonly Candidate[],
+): Promise<PromptSize> {
+  if (unit !== "token") return { unit, mostUnits: 0, likelyUnits: 0 };
   const mostUnits = mostInputUnits(demand);
   const mightNotFit =
-    demand.kind === "chat" &&
+    demand.wire.generatesTokens &&
     candidates.some(
-      (candidate) => mostUnits + outputUnitsEach(demand, candidate) > candidate.endpoint.contextUnits,
+      (candidate) => mostUnits + outputUnitsEach(demand, unit, candidate) > candidate.endpoint.contextUnits,
     );
   const likelyUnits = mightNotFit
     ? await countPrompt(demand.body)
     : Math.ceil(demand.bodyBytes / BYTES_PER_UNIT);
-  return { mostUnits, likelyUnits };
+  return { unit, mostUnits, likelyUnits };
 }
 
 /** Prices the worst case at one offer. A provider can't read more than its context holds. */
 export function ceilingAt(demand: Demand, size: PromptSize, candidate: Candidate): Ceiling {
   const { offer, endpoint } = candidate;
-  const isChat = demand.kind === "chat";
-  const inputUnits = Math.min(size.mostUnits, isChat ? endpoint.contextUnits : MAX_UNITS, MAX_UNITS);
+  const sharesContext = size.unit === "token" && demand.wire.generatesTokens;
+  const inputUnits = Math.min(
+    size.mostUnits,
+    sharesContext ? endpoint.contextUnits * demand.prompts : MAX_UNITS,
+    MAX_UNITS,
+  );
   const room =
-    size.mostUnits + endpoint.maxOutputUnits <= endpoint.contextUnits
+    !sharesContext || size.mostUnits + endpoint.maxOutputUnits <= endpoint.contextUnits
       ? endpoint.maxOutputUnits
-      : Math.max(1, endpoint.contextUnits - size.likelyUnits);
-  const each = isChat ? Math.min(outputUnitsEach(demand, candidate), room) : 0;
+      : Math.max(1, endpoint.contextUnits - Math.ceil(size.likelyUnits / demand.prompts));
+  const each = Math.min(outputUnitsEach(demand, size.unit, candidate), room);
   const outputUnits = each * demand.choices;
   return {
     inputUnits,
     outputUnits,
     outputUnitsEach: each,
+    unit: size.unit,
     amountWei: amountOf(offer, { inputUnits, outputUnits }),
   };
 }

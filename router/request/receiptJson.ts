@@ -18,11 +18,15 @@ export function usageJson(
   details: Readonly<Record<string, unknown>>,
   appFeeWei: Wei,
 ): Record<string, unknown> {
-  const { promptUnits, completionUnits, attempt } = metered;
+  const { unit, promptUnits, completionUnits, attempt } = metered;
   const usage: Record<string, unknown> = {
-    prompt_tokens: promptUnits,
-    completion_tokens: completionUnits,
-    total_tokens: promptUnits + completionUnits,
+    ...(unit === "token"
+      ? {
+          prompt_tokens: promptUnits,
+          completion_tokens: completionUnits,
+          total_tokens: promptUnits + completionUnits,
+        }
+      : { [`${unit}s`]: completionUnits }),
     cost: formatTokens(attempt.amountWei),
     cost_wei: attempt.amountWei.toString(),
   };

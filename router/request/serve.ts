@@ -10,11 +10,11 @@ import { forward } from "./forward.ts";
 import { RequestHold } from "./hold.ts";
 import { meter, type Metered } from "./meter.ts";
 import { sizePrompt } from "./price.ts";
-import { receiptJson, usageJson } from "./receiptJson.ts";
 import { record, requestHashOf } from "./record.ts";
 import { invalidRequest, journalDown, notFound, Refusal } from "./refusal.ts";
 import type { Reply } from "./reply.ts";
 import { noRoute } from "./unserved.ts";
+import type { Bill, Head } from "./wire/wire.ts";
 import type { Request, World } from "./world.ts";
 
 /** A request as it comes in. */
@@ -55,9 +55,13 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
   const model = market.model(demand.model);
   if (!model) throw notFound(`there is no model ${demand.model}`, { reason: "model_not_found" });
   const candidates = market.candidates(model.modelId);
-  const size = await sizePrompt(demand, candidates);
-  const outputUnits = demand.outputUnits && demand.outputUnits * demand.choices;
-  const needs = { unit: demand.unit, inputUnits: size.likelyUnits, outputUnits };
+  const size = await sizePrompt(demand, model.unit, candidates);
+  // Of one of its prompts: that is what has to fit.
+  const { prompts } = demand;
+  const outputUnits = demand.outputUnits && Math.ceil((demand.outputUnits * demand.choices) / prompts);
+  const { units } = demand.wire;
+  const unit = units.find((each) => each === model.unit) ?? units[0];
+  const needs = { unit, inputUnits: Math.ceil(size.likelyUnits / prompts), outputUnits };
   const now = { nowMs: startedAtMs, minProviderStakeWei: market.minProviderStakeWei(), random: world.random };
   const route = chooseOffer(candidates, model.unit, needs, demand.preferences, now);
   if (route.ranked.length === 0) {
@@ -109,29 +113,10 @@ function finish(
   receipt: SignedReceipt,
 ): void {
   const feeWei = appFeeUp(metered.attempt.amountWei, app.feeBps, app.maxAppFeePct);
-  const usage = usageJson(metered, delivery.usageDetails, feeWei);
-  const created = Math.floor(startedAtMs / 1000);
-  const shown = receiptJson(receipt);
+  const bill: Bill = { metered, appFeeWei: feeWei, details: delivery.usageDetails, receipt };
+  const head: Head = { id: requestId, created: Math.floor(startedAtMs / 1000), model: demand.model };
   if (demand.stream) {
-    const head = { id: requestId, object: "chat.completion.chunk", created, model: demand.model };
-    for (const event of delivery.lastEvents) void reply.send(event);
-    void reply.send({ ...head, choices: [], usage, receipt: shown });
+    for (const event of demand.wire.ending(delivery.lastEvents, head, bill)) void reply.send(event);
     reply.done();
-    return;
-  }
-  const { body = {} } = delivery;
-  const answer =
-    demand.kind === "embeddings"
-      ? { id: requestId, object: "list", model: demand.model, data: body["data"], usage, receipt: shown }
-      : {
-          id: requestId,
-          object: "chat.completion",
-          created,
-          model: demand.model,
-          choices: body["choices"],
-          ...(body["system_fingerprint"] !== undefined && { system_fingerprint: body["system_fingerprint"] }),
-          usage,
-          receipt: shown,
-        };
-  reply.whole(answer, receipt);
+  } else reply.whole(demand.wire.whole(delivery.body ?? {}, head, bill), head, receipt);
 }

@@ -1,4 +1,4 @@
-import { choicesFinished, hasContent, isObject } from "../model/chat.ts";
+import { isObject } from "../model/chat.ts";
 import {
   UpstreamError,
   type Clock,
@@ -7,11 +7,10 @@ import {
   type Try,
   type Upstream,
 } from "../ports.ts";
-import { AnswerParts } from "./answer.ts";
 import type { Delivery } from "./delivery.ts";
-import { UPSTREAM_PATH } from "./demand.ts";
 import type { Shipment } from "./shipment.ts";
-import type { Reply, StreamHead } from "./reply.ts";
+import type { Reply } from "./reply.ts";
+import type { Fields, Head } from "./wire/wire.ts";
 
 /** A provider broke off after content had reached the caller: too late for another one. */
 export class BrokenStream extends Error {
@@ -22,6 +21,12 @@ export class BrokenStream extends Error {
     super(fault.message, { cause: fault });
     this.fault = fault;
   }
+}
+
+/** The provider's `usage`, wherever the event has it. */
+function usageFields({ usage, response }: Fields): Fields {
+  const found = usage ?? (isObject(response) ? response["usage"] : undefined);
+  return isObject(found) ? found : {};
 }
 
 /** Events that a provider may send before it begins, and characters of their JSON; events after it has ended. */
@@ -42,19 +47,19 @@ export async function stream(
   ongoing: Try,
 ): Promise<Delivery> {
   const { candidate, ceiling, demand } = shipment;
+  const { wire } = demand;
   const startedAtMs = world.clock.nowMs();
-  const head: StreamHead = {
+  const head: Head = {
     id: shipment.requestId,
-    object: "chat.completion.chunk",
     created: Math.floor(startedAtMs / 1000),
     model: demand.model,
   };
-  const parts = new AnswerParts();
+  const answer = wire.collect();
   const held: object[] = [];
-  const lastEvents: object[] = [];
+  const lastEvents: Fields[] = [];
   let charactersHeld = 0;
   let usage: ReportedUsage | undefined;
-  let usageDetails: Readonly<Record<string, unknown>> = {};
+  let usageDetails: Fields = {};
   let isOpen = false;
   let finished = 0;
 
@@ -67,7 +72,7 @@ export async function stream(
     isOpen = true;
     ongoing.firstContent();
     world.metrics.stage("first_content", (world.clock.nowMs() - startedAtMs) / 1000);
-    reply.open(head);
+    reply.open(head, wire);
     for (const event of held) await reply.send(event);
   };
   const delivery = (isWhole: boolean): Delivery => ({
@@ -75,7 +80,7 @@ export async function stream(
     ceiling,
     usage,
     usageDetails,
-    content: { kind: "chat", parts },
+    answer,
     isWhole,
     startedAtMs,
     endedAtMs: world.clock.nowMs(),
@@ -84,26 +89,25 @@ export async function stream(
   });
 
   try {
-    const path = UPSTREAM_PATH[demand.kind];
-    const chunks = await world.upstream.stream(candidate.endpoint, path, shipment.body, reply.signal);
-    for await (const chunk of chunks) {
+    const shape = { ...wire.shape, answers: demand.choices };
+    const chunks = await world.upstream.stream(
+      candidate.endpoint,
+      wire.path,
+      shipment.body,
+      reply.signal,
+      shape,
+    );
+    for await (const { body, usage: reported } of chunks) {
       if (reply.signal.aborted) throw new UpstreamError("aborted", "the caller left");
-      const { body } = chunk;
-      if (chunk.usage) {
-        usage = chunk.usage;
-        if (isObject(body["usage"])) usageDetails = body["usage"];
+      if (reported) {
+        usage = reported;
+        usageDetails = usageFields(body);
       }
-      const choices = body["choices"];
-      if (!Array.isArray(choices) || choices.length === 0) continue;
-      parts.take(choices, "delta");
-      finished += choicesFinished(body);
-      const fingerprint = body["system_fingerprint"];
-      const event = {
-        ...head,
-        choices,
-        ...(fingerprint !== undefined && { system_fingerprint: fingerprint }),
-      };
-      if (!isOpen && hasContent(body)) await open();
+      const event = wire.event(body, head);
+      if (!event) continue;
+      answer.take(body);
+      finished += shape.ends(body);
+      if (!isOpen && shape.hasContent(body)) await open();
       if (finished >= demand.choices) keep(lastEvents, event);
       else if (isOpen) {
         const room = reply.send(event);

@@ -3,12 +3,10 @@ import type { Demand } from "./demand.ts";
 import type { Ceiling } from "./price.ts";
 
 /** Fields between the caller and the router, and those that are set anew. */
-const OWN_FIELDS = new Set([
+const OWN_FIELDS: ReadonlySet<string> = new Set([
   "model",
   "stream",
   "stream_options",
-  "max_tokens",
-  "max_completion_tokens",
   "provider",
   "session_id",
   "usage",
@@ -18,13 +16,11 @@ const OWN_FIELDS = new Set([
 
 /** What a provider is sent: the caller's body in the provider's terms, never asking for more than what is held. */
 export function upstreamBody(demand: Demand, candidate: Candidate, ceiling: Ceiling): object {
+  const { wire } = demand;
   const body: Record<string, unknown> = { model: candidate.endpoint.upstreamModel };
   for (const field of Object.keys(demand.body))
-    if (!OWN_FIELDS.has(field) && field !== "__proto__") body[field] = demand.body[field];
-  if (demand.kind === "chat") body["max_tokens"] = ceiling.outputUnitsEach;
-  if (demand.stream) {
-    body["stream"] = true;
-    body["stream_options"] = { include_usage: true };
-  }
-  return body;
+    if (!OWN_FIELDS.has(field) && !wire.ownFields.includes(field) && field !== "__proto__")
+      body[field] = demand.body[field];
+  if (wire.limitField !== undefined) body[wire.limitField] = ceiling.outputUnitsEach;
+  return demand.stream ? { ...body, stream: true, ...wire.streamFields } : body;
 }

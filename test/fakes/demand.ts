@@ -1,5 +1,6 @@
 import type { Demand } from "../../router/request/demand.ts";
 import type { Call } from "../../router/request/serve.ts";
+import { chat } from "../../router/request/wire/chat.ts";
 import { NO_PREFERENCES } from "../../router/routing/preferences.ts";
 import { BEARER, MODEL } from "./world.ts";
 
@@ -7,13 +8,13 @@ import { BEARER, MODEL } from "./world.ts";
 export function sampleDemand(overrides: Partial<Demand> = {}): Demand {
   const body = overrides.body ?? { model: MODEL, messages: [{ role: "user", content: "Say hello." }] };
   return {
-    kind: "chat",
+    wire: chat,
     model: MODEL,
-    unit: "token",
     stream: false,
     body,
     bodyBytes: JSON.stringify(body).length,
     items: 1,
+    prompts: 1,
     isTextOnly: true,
     choices: 1,
     outputUnits: undefined,

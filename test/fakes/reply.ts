@@ -1,10 +1,11 @@
 import type { SignedReceipt } from "../../router/model/receipt.ts";
-import type { Reply, StreamHead } from "../../router/request/reply.ts";
+import type { Reply } from "../../router/request/reply.ts";
+import type { Head } from "../../router/request/wire/wire.ts";
 
 /** Keeps what the caller would see; `leave()` is the caller's leaving. */
 export class FakeReply implements Reply {
   readonly #caller = new AbortController();
-  head: StreamHead | undefined;
+  head: Head | undefined;
   readonly events: Record<string, unknown>[] = [];
   body: Record<string, unknown> | undefined;
   receipt: SignedReceipt | undefined;
@@ -20,7 +21,7 @@ export class FakeReply implements Reply {
     this.#caller.abort();
   }
 
-  open(head: StreamHead): void {
+  open(head: Head): void {
     this.head = head;
   }
 
@@ -33,7 +34,7 @@ export class FakeReply implements Reply {
     this.isDone = true;
   }
 
-  whole(body: object, receipt: SignedReceipt): void {
+  whole(body: object, _head: Head, receipt: SignedReceipt): void {
     this.body = body as Record<string, unknown>;
     this.receipt = receipt;
   }

@@ -77,14 +77,15 @@ export function clientError(error: unknown, signal: AbortSignal): UpstreamError 
 const count = (value: unknown): number | undefined =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 
-/** Reads `usage`; whatever is no count is as good as not reported. */
+/** Reads `usage`, in the words of either of OpenAI's APIs; whatever is no count is as good as not reported. */
 export function usageOf(body: Readonly<Record<string, unknown>>): ReportedUsage | undefined {
-  const { usage } = body;
+  const { response } = body;
+  const usage = body["usage"] ?? (isObject(response) ? response["usage"] : undefined);
   if (!isObject(usage)) return undefined;
-  const details = usage["prompt_tokens_details"];
+  const details = usage["prompt_tokens_details"] ?? usage["input_tokens_details"];
   return {
-    inputUnits: count(usage["prompt_tokens"]),
-    outputUnits: count(usage["completion_tokens"]),
+    inputUnits: count(usage["prompt_tokens"] ?? usage["input_tokens"]),
+    outputUnits: count(usage["completion_tokens"] ?? usage["output_tokens"]),
     cachedUnits: isObject(details) ? count(details["cached_tokens"]) : undefined,
   };
 }

@@ -3,7 +3,13 @@ import type { Readable } from "node:stream";
 import { Pool, type Dispatcher } from "undici";
 import { isObject } from "../../model/chat.ts";
 import type { Endpoint } from "../../model/record.ts";
-import { UpstreamError, type Upstream, type UpstreamAnswer, type UpstreamChunk } from "../../ports.ts";
+import {
+  UpstreamError,
+  type StreamShape,
+  type Upstream,
+  type UpstreamAnswer,
+  type UpstreamChunk,
+} from "../../ports.ts";
 import { guardedLookup, refuseUrl, type EndpointPolicy, type ResolveName } from "./endpointPolicy.ts";
 import { clientError, inBandError, statusError, usageOf } from "./faults.ts";
 import { DEFAULT_LIMITS, type UpstreamLimits } from "./limits.ts";
@@ -54,6 +60,7 @@ export class HttpUpstream implements Upstream {
     path: string,
     body: object,
     signal: AbortSignal,
+    shape: StreamShape,
   ): Promise<AsyncIterable<UpstreamChunk>> {
     const deadline = new Deadline(signal, this.#limits.totalMs);
     const startedAtMs = performance.now();
@@ -64,8 +71,7 @@ export class HttpUpstream implements Upstream {
         const json = await this.#readObject(answer, endpoint);
         throw inBandError(json, endpoint) ?? new UpstreamError("protocol", "an answer that is no stream");
       }
-      const choices = "n" in body && typeof body.n === "number" ? body.n : 1;
-      const events = readEvents(answer.body, endpoint, this.#limits, startedAtMs, choices);
+      const events = readEvents(answer.body, endpoint, this.#limits, startedAtMs, shape);
       return this.#chunks(answer, events, signal, deadline);
     } catch (error) {
       deadline.clear();

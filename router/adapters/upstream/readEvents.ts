@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
-import { choicesFinished, hasContent, isObject } from "../../model/chat.ts";
+import { isObject } from "../../model/chat.ts";
 import type { Endpoint } from "../../model/record.ts";
-import { UpstreamError } from "../../ports.ts";
+import { UpstreamError, type StreamShape } from "../../ports.ts";
 import { inBandError } from "./faults.ts";
 import type { UpstreamLimits } from "./limits.ts";
 import { EventTooLong, SseParser } from "./sse.ts";
@@ -55,8 +55,8 @@ class Patience {
 }
 
 /**
- * The events of an OpenAI stream, as objects, until its proper end: `[DONE]`, or the end of the body after a finish
- * reason for each of the `choices`. Heartbeats and empty chunks don't buy time.
+ * The events of an OpenAI stream, as objects, until its proper end: `[DONE]`, or the end of the body after every answer
+ * has ended. Heartbeats and empty chunks don't buy time.
  * @throws {UpstreamError}
  */
 export async function* readEvents(
@@ -64,7 +64,7 @@ export async function* readEvents(
   endpoint: Endpoint,
   limits: UpstreamLimits,
   startedAtMs: number,
-  choices: number,
+  shape: StreamShape,
 ): AsyncGenerator<Record<string, unknown>> {
   const parser = new SseParser(limits.mostEventCharacters);
   const reader = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
@@ -84,10 +84,10 @@ export async function* readEvents(
         const failure = inBandError(json, endpoint);
         if (failure) throw failure;
         if (event.name === "error") throw new UpstreamError("in_band", "an event named error");
-        const ends = choicesFinished(json);
+        const ends = shape.ends(json);
         finished += ends;
-        if (ends > 0 && finished >= choices) patience.renew(limits.tailMs);
-        else if (ends > 0 || hasContent(json)) patience.renew(limits.idleMs);
+        if (ends > 0 && finished >= shape.answers) patience.renew(limits.tailMs);
+        else if (ends > 0 || shape.hasContent(json)) patience.renew(limits.idleMs);
         yield json;
       }
     }
@@ -96,7 +96,7 @@ export async function* readEvents(
     if (!patience.isOver) throw error;
   }
   // After the finish reasons nothing is missing but formalities.
-  if (finished >= choices) return;
+  if (finished >= shape.answers) return;
   if (patience.isOver) throw new UpstreamError("timeout", "no content in time");
   throw new UpstreamError("protocol", "the stream ended before its answer did");
 }

@@ -1,33 +1,16 @@
 /** What a stock OpenAI client sees. */
 import assert from "node:assert/strict";
-import { describe, it, type TestContext } from "node:test";
-import OpenAI, { APIError, AuthenticationError, NotFoundError } from "openai";
-import { runApp } from "../../fakes/app.ts";
+import { describe, it } from "node:test";
+import OpenAI, { AuthenticationError, NotFoundError } from "openai";
+import { failure, startClient } from "../../fakes/client.ts";
 import { answer, delta, finish, role, usage } from "../../fakes/upstream.ts";
-import { ACCOUNT, EMBEDDER, MODEL, SECRET, fakeWorld, sampleOffer } from "../../fakes/world.ts";
+import { ACCOUNT, EMBEDDER, MODEL, sampleOffer } from "../../fakes/world.ts";
 
 const messages = [{ role: "user" as const, content: "Say hello." }];
 
-async function start(test: TestContext, options: Parameters<typeof fakeWorld>[0] = {}) {
-  const app = await runApp(test, fakeWorld(options));
-  const apiKey = `sk-ai1-${"a".repeat(16)}-${SECRET}`;
-  const client = new OpenAI({ baseURL: `${app.origin}/v1`, apiKey, maxRetries: 2 });
-  return { ...app, client, upstream: app.world.upstream };
-}
-
-async function failure(promise: PromiseLike<unknown>): Promise<APIError> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof APIError, String(error));
-    return error;
-  }
-  return assert.fail("it succeeded");
-}
-
 describe("a stock OpenAI client", () => {
   it("gets a whole answer with its cost and receipt", async (t) => {
-    const { client, upstream } = await start(t);
+    const { client, upstream } = await startClient(t);
     upstream.script(1, { answer: answer("Hello!", 12, 3) });
     const { data, response } = await client.chat.completions
       .create({ model: MODEL, messages })
@@ -59,7 +42,7 @@ describe("a stock OpenAI client", () => {
   });
 
   it("gets a stream with content, finish reason, usage and receipt", async (t) => {
-    const { client, upstream } = await start(t);
+    const { client, upstream } = await startClient(t);
     upstream.script(1, { chunks: [role, delta("Hel"), delta("lo"), finish(), usage(12, 2)] });
     const stream = await client.chat.completions.create({ model: MODEL, messages, stream: true });
     const chunks = await Array.fromAsync(stream);
@@ -79,7 +62,7 @@ describe("a stock OpenAI client", () => {
 
   it("gets embeddings", async (t) => {
     const offers = [sampleOffer({ modelId: 2 })];
-    const { client, upstream } = await start(t, { offers });
+    const { client, upstream } = await startClient(t, { offers });
     const data = [{ object: "embedding", index: 0, embedding: [0.5, -0.25] }];
     upstream.script(1, { answer: { object: "list", data, usage: { prompt_tokens: 4, total_tokens: 4 } } });
     const result = await client.embeddings.create({
@@ -95,7 +78,7 @@ describe("a stock OpenAI client", () => {
   });
 
   it("sends the provider its own model and never more than what is held", async (t) => {
-    const { client, upstream } = await start(t);
+    const { client, upstream } = await startClient(t);
     upstream.script(1, { answer: answer("Hello!", 12, 3) });
     const provider = { only: ["1"] };
     const body = { model: MODEL, messages, max_completion_tokens: 9, temperature: 0, provider };
@@ -109,7 +92,7 @@ describe("a stock OpenAI client", () => {
   });
 
   it("is told at once, with one try, when a provider broke off in mid-answer", async (t) => {
-    const { client, upstream } = await start(t);
+    const { client, upstream } = await startClient(t);
     upstream.script(1, { chunks: [role, delta("Hel")], fault: "protocol" });
     const stream = await client.chat.completions.create({ model: MODEL, messages, stream: true });
     const seen: string[] = [];
@@ -124,7 +107,7 @@ describe("a stock OpenAI client", () => {
   });
 
   it("does not repeat a request that a provider may have worked on", async (t) => {
-    const { client, upstream } = await start(t);
+    const { client, upstream } = await startClient(t);
     for (const listingId of [1, 2]) upstream.script(listingId, { fault: "server", status: 500 });
     const error = await failure(client.chat.completions.create({ model: MODEL, messages }));
     assert.equal(error.status, 502);
@@ -132,7 +115,7 @@ describe("a stock OpenAI client", () => {
   });
 
   it("repeats a request that was only turned away", async (t) => {
-    const { client, upstream } = await start(t);
+    const { client, upstream } = await startClient(t);
     upstream.script(1, { fault: "rate_limited", status: 429 }, { answer: answer("Hello!", 1, 1) });
     upstream.script(2, { fault: "rate_limited", status: 429 }, { fault: "server" });
     const data = await client.chat.completions.create({ model: MODEL, messages });
@@ -140,7 +123,7 @@ describe("a stock OpenAI client", () => {
   });
 
   it("gets 402 once, with what is missing", async (t) => {
-    const { client } = await start(t, { balanceWei: 5n });
+    const { client } = await startClient(t, { balanceWei: 5n });
     const error = await failure(client.chat.completions.create({ model: MODEL, messages }));
     assert.equal(error.status, 402);
     const { metadata } = error.error as { metadata: Record<string, string> };
@@ -150,7 +133,7 @@ describe("a stock OpenAI client", () => {
   });
 
   it("gets 401 for a wrong key and 404 for a model that is not there", async (t) => {
-    const { client, origin } = await start(t);
+    const { client, origin } = await startClient(t);
     const stranger = new OpenAI({ baseURL: `${origin}/v1`, apiKey: "sk-ai1-nobody" });
     const denied = await failure(stranger.chat.completions.create({ model: MODEL, messages }));
     assert.ok(denied instanceof AuthenticationError);
@@ -159,7 +142,7 @@ describe("a stock OpenAI client", () => {
   });
 
   it("lists models, and finds one whose name has a slash", async (t) => {
-    const { client, origin } = await start(t);
+    const { client, origin } = await startClient(t);
     const { data } = await client.models.list();
     assert.deepEqual(
       data.map(({ id }) => id),

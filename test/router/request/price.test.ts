@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { MAX_UNITS } from "../../../router/model/offer.ts";
 import type { Demand } from "../../../router/request/demand.ts";
 import { countPrompt, countUnits } from "../../../router/request/countUnits.ts";
+import { embeddings } from "../../../router/request/wire/embeddings.ts";
 import { ceilingAt, sizePrompt, type Ceiling } from "../../../router/request/price.ts";
 import { sampleDemand } from "../../fakes/demand.ts";
 import { MODEL, fakeWorld, sampleEndpoint } from "../../fakes/world.ts";
@@ -16,7 +17,7 @@ async function ceiling(
   const [candidate] = fakeWorld().market.candidates(1);
   assert.ok(candidate);
   const chosen = { ...candidate, endpoint: sampleEndpoint(endpoint) };
-  return ceilingAt(demand, await sizePrompt(demand, [chosen]), chosen);
+  return ceilingAt(demand, await sizePrompt(demand, "token", [chosen]), chosen);
 }
 
 describe("the ceiling of a request", () => {
@@ -69,7 +70,7 @@ describe("the ceiling of a request", () => {
   });
 
   it("fits into the Ledger's units", async () => {
-    const huge = sampleDemand({ kind: "embeddings", bodyBytes: 2 ** 30 });
+    const huge = sampleDemand({ wire: embeddings, bodyBytes: 2 ** 30 });
     const { inputUnits, outputUnits } = await ceiling(huge);
     assert.deepEqual([inputUnits, outputUnits], [MAX_UNITS, 0]);
     const each = await ceiling(sampleDemand({ choices: 16 }), {

@@ -6,6 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import { refuseEndpoint, type ResolveName } from "../../../../router/adapters/upstream/endpointPolicy.ts";
 import { HttpUpstream } from "../../../../router/adapters/upstream/httpUpstream.ts";
 import { UpstreamError, type UpstreamChunk } from "../../../../router/ports.ts";
+import { chat } from "../../../../router/request/wire/chat.ts";
 import {
   event,
   json,
@@ -16,6 +17,8 @@ import {
 } from "../../../fakes/provider.ts";
 import { answer, delta, finish, role, usage } from "../../../fakes/upstream.ts";
 import { sampleEndpoint } from "../../../fakes/world.ts";
+
+const SHAPE = { ...chat.shape, answers: 1 };
 
 const LIMITS = {
   connectMs: 300,
@@ -41,7 +44,13 @@ async function start(test: TestContext, behave: Behaviour) {
   const stream = async (onChunk?: (chunk: UpstreamChunk) => unknown): Promise<UpstreamChunk[]> => {
     const chunks: UpstreamChunk[] = [];
     const body = { model: "m", stream: true };
-    for await (const chunk of await upstream.stream(endpoint, "/chat/completions", body, controller.signal)) {
+    for await (const chunk of await upstream.stream(
+      endpoint,
+      "/chat/completions",
+      body,
+      controller.signal,
+      SHAPE,
+    )) {
       chunks.push(chunk);
       await onChunk?.(chunk);
     }

@@ -1,0 +1,58 @@
+/** What the chat and the text endpoint have in common: answers are numbered choices. */
+import { usageJson, receiptJson } from "../receiptJson.ts";
+import type { Bill, Fields, Head, Wire } from "./wire.ts";
+
+const hasChoices = ({ choices }: Fields): boolean => Array.isArray(choices) && choices.length > 0;
+
+const fingerprintOf = (body: Fields): object =>
+  body["system_fingerprint"] === undefined ? {} : { system_fingerprint: body["system_fingerprint"] };
+
+const costs = ({ metered, details, appFeeWei, receipt }: Bill) => ({
+  usage: usageJson(metered, details, appFeeWei),
+  receipt: receiptJson(receipt),
+});
+
+/** The fields of a wire that answers with choices. */
+export function choicesWire(
+  objects: { readonly whole: string; readonly chunk: string },
+  nothing: object,
+): Pick<
+  Wire,
+  | "units"
+  | "generatesTokens"
+  | "streamFields"
+  | "event"
+  | "ending"
+  | "broken"
+  | "whole"
+  | "namesEvents"
+  | "endMark"
+> {
+  const chunkHead = ({ id, created, model }: Head) => ({ id, object: objects.chunk, created, model });
+  return {
+    units: ["token"],
+    generatesTokens: true,
+    streamFields: { stream_options: { include_usage: true } },
+    event: (event, head) =>
+      hasChoices(event)
+        ? { ...chunkHead(head), choices: event["choices"], ...fingerprintOf(event) }
+        : undefined,
+    ending: (waiting, head, bill) => [...waiting, { ...chunkHead(head), choices: [], ...costs(bill) }],
+    broken: (head, error) => ({
+      ...chunkHead(head),
+      error,
+      choices: [{ index: 0, ...nothing, finish_reason: "error" }],
+    }),
+    whole: (body, { id, created, model }, bill) => ({
+      id,
+      object: objects.whole,
+      created,
+      model,
+      choices: body["choices"],
+      ...fingerprintOf(body),
+      ...costs(bill),
+    }),
+    namesEvents: false,
+    endMark: "[DONE]",
+  };
+}

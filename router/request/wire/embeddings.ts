@@ -1,0 +1,56 @@
+import { isObject } from "../../model/chat.ts";
+import { contentHash } from "../../model/commitment.ts";
+import { UpstreamError } from "../../ports.ts";
+import { receiptJson, usageJson } from "../receiptJson.ts";
+import type { Collected, Fields, Wire } from "./wire.ts";
+
+/** `responseHash`: the content hash of `{data}`. */
+class CollectedVectors implements Collected {
+  readonly isEmpty = false;
+  #data: unknown;
+
+  take(): void {}
+
+  takeWhole({ data }: Fields): void {
+    if (!Array.isArray(data) || data.length === 0 || !data.every(isObject))
+      throw new UpstreamError("protocol", "the answer has no `data`");
+    this.#data = data;
+  }
+
+  hash() {
+    return contentHash({ data: this.#data });
+  }
+
+  texts(): string[] {
+    return [];
+  }
+
+  units(): number {
+    return 0;
+  }
+}
+
+/** `POST /v1/embeddings`: reads, and generates nothing. */
+export const embeddings: Wire = {
+  path: "/embeddings",
+  units: ["token"],
+  generatesTokens: false,
+  limitField: undefined,
+  streamFields: {},
+  ownFields: [],
+  collect: () => new CollectedVectors(),
+  shape: { hasContent: () => false, ends: () => 0 },
+  event: () => undefined,
+  ending: () => [],
+  broken: (_head, error) => ({ error }),
+  whole: (body, { id, model }, { metered, details, appFeeWei, receipt }) => ({
+    id,
+    object: "list",
+    model,
+    data: body["data"],
+    usage: usageJson(metered, details, appFeeWei),
+    receipt: receiptJson(receipt),
+  }),
+  namesEvents: false,
+  endMark: undefined,
+};
