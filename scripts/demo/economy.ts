@@ -64,7 +64,7 @@ export function buildHash(): string {
 export async function setUpEconomy(
   rpc: JsonRpcProvider,
   keys: DevKeys,
-  demoProviders: readonly DemoProvider[],
+  demoProviders: readonly Pick<DemoProvider, "name" | "model" | "price">[],
   progress: (done: string) => void,
 ): Promise<DemoEconomy> {
   const wallet = (role: string) => keys.wallet(role, rpc);

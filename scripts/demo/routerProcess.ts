@@ -21,6 +21,8 @@ export interface RouterOptions {
   readonly keys: DevKeys;
   readonly economy: DemoEconomy;
   readonly track: ChildOptions["track"];
+  /** Further settings. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts the router of a data directory and waits until it is ready. */
@@ -46,6 +48,7 @@ export async function startRouter(options: RouterOptions): Promise<Child> {
       AI1NET_ALLOW_LOOPBACK: "true",
       AI1NET_SETTLE_MAX_AGE_MS: String(SETTLE_MAX_AGE_MS),
       AI1NET_DRAIN_MS: String(DRAIN_MS),
+      ...options.env,
     },
   });
   for (const deadline = Date.now() + READY_MS; !(await isReady(port)); await sleep(100)) {
