@@ -21,6 +21,7 @@ import { HttpUpstream } from "./adapters/upstream/httpUpstream.ts";
 import type { Config } from "./config.ts";
 import { createApp } from "./http/app.ts";
 import { Gate } from "./http/gate.ts";
+import { Sessions } from "./http/sessions.ts";
 import { Catalog } from "./market/catalog.ts";
 import { loadAccounts } from "./market/loadAccounts.ts";
 import { Watch } from "./market/watch.ts";
@@ -138,6 +139,16 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     catalog,
     store,
     chain: { account: (accountId) => watch.loadAccount(accountId) },
+    finder: chain.finder,
+    sessions: new Sessions({
+      journal,
+      store,
+      signIn: chain.signIn,
+      clock: systemClock,
+      chainId: config.chainId,
+      allowsDomain: (site) => allowsSignIn(site, config),
+      secret: config.adminToken,
+    }),
     operatorId,
     adminToken: config.adminToken,
     proveRow: rowProver(operatorId, store, chain),
@@ -214,6 +225,12 @@ async function listen(server: Server, { host, port }: Config): Promise<string> {
   });
   const { port: actual } = server.address() as AddressInfo;
   return `http://${host.includes(":") ? `[${host}]` : host}:${actual}`;
+}
+
+/** Another site must not collect sign-ins for this router: its own address, those it was told of, and the developer's. */
+function allowsSignIn(domain: string, { host, port, signInDomains, allowLoopback }: Config): boolean {
+  if (signInDomains.includes(domain) || domain === `${host}:${port}`) return true;
+  return allowLoopback && /^(?:localhost|127\.0\.0\.1)(?::\d+)?$/.test(domain);
 }
 
 /** A router that can't settle, or whose receipts bind nobody, must not serve. @throws {SetupError} */

@@ -17,6 +17,13 @@ const tokens = z.string().transform((text, context) => {
     return z.NEVER;
   }
 });
+const domains = z
+  .string()
+  .regex(
+    /^[a-z0-9.-]+(?::\d{1,5})?(?:,[a-z0-9.-]+(?::\d{1,5})?)*$/i,
+    "must be hosts like app.example.com, or host:port, with commas between",
+  )
+  .transform((text) => text.toLowerCase().split(","));
 const integer = (min: number, max: number) =>
   z
     .string()
@@ -35,6 +42,7 @@ const Environment = z.object({
   AI1NET_SETTLER_KEY: privateKey,
   AI1NET_RECEIPT_KEY: privateKey,
   AI1NET_ADMIN_TOKEN: z.string().min(32, "must have at least 32 characters"),
+  AI1NET_SIGN_IN_DOMAINS: domains.default([]),
   AI1NET_ALLOW_LOOPBACK: flag.default(false),
   AI1NET_SETTLE_MAX_AGE_MS: integer(100, 3_000_000).default(60_000),
   AI1NET_SETTLE_MAX_ROWS: integer(1, 16_384).default(5_000),
@@ -59,6 +67,8 @@ export interface Config {
   readonly settlerKey: Hex;
   readonly receiptKey: Hex;
   readonly adminToken: string;
+  /** Sites whose visitors may sign in with their wallets, as `host` or `host:port`; besides the router's own. */
+  readonly signInDomains: readonly string[];
   /** Development: providers may be on loopback, over plain HTTP. */
   readonly allowLoopback: boolean;
   readonly settleMaxAgeMs: number;
@@ -109,6 +119,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     settlerKey: value.AI1NET_SETTLER_KEY as Hex,
     receiptKey: value.AI1NET_RECEIPT_KEY as Hex,
     adminToken: value.AI1NET_ADMIN_TOKEN,
+    signInDomains: value.AI1NET_SIGN_IN_DOMAINS,
     allowLoopback: value.AI1NET_ALLOW_LOOPBACK,
     settleMaxAgeMs: value.AI1NET_SETTLE_MAX_AGE_MS,
     settleMaxRows: value.AI1NET_SETTLE_MAX_ROWS,

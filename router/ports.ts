@@ -6,6 +6,7 @@ import type { App, MarketSnapshot, Model } from "./model/market.ts";
 import type { Outcome } from "./model/outcome.ts";
 import type { ApiKey, BuiltBatch, Endpoint, Fact, RecordedOutcome } from "./model/record.ts";
 import type { SignedReceipt } from "./model/receipt.ts";
+import type { Session } from "./model/session.ts";
 
 export interface Clock {
   /** Milliseconds since 1970. */
@@ -71,6 +72,8 @@ export interface StoredBatch extends BuiltBatch {
 export interface Store {
   keys(): Promise<readonly ApiKey[]>;
   endpoints(): Promise<readonly Endpoint[]>;
+  /** A session that was not ended; it may have expired. */
+  session(tokenHash: Hex): Promise<Session | undefined>;
   receipt(accountId: number, seq: number): Promise<StoredReceipt | undefined>;
   outcome(requestId: string): Promise<RecordedOutcome | undefined>;
   /** The rows of an account from `seq` on, in order, at most `limit`. */
@@ -194,6 +197,31 @@ export interface EndpointMessage {
  * no signature.
  */
 export type VerifyEndpoint = (message: EndpointMessage, signature: Hex) => Promise<Hex | undefined>;
+
+/** What a wallet signs to sign in (EIP-4361), as far as it is looked at. Times are Unix ms. */
+export interface SignInMessage {
+  readonly domain: string;
+  readonly address: Hex;
+  readonly chainId: number;
+  readonly nonce: string;
+  readonly issuedAtMs: number;
+  readonly notBeforeMs: number | undefined;
+  readonly expiresAtMs: number | undefined;
+}
+
+export interface SignIn {
+  /** Undefined for a text that is no such message. */
+  read(text: string): SignInMessage | undefined;
+  /** Whether `address` signed `text`: its key, or its code (ERC-1271, also a wallet not deployed yet: ERC-6492). */
+  isSignedBy(address: Hex, text: string, signature: Hex): Promise<boolean>;
+}
+
+/** Finds accounts of this operator; what the chain says now. */
+export interface AccountFinder {
+  ofOwner(owner: Hex): Promise<readonly AccountSnapshot[]>;
+  /** Strict accounts whose rows `signer` authorizes. */
+  ofSigner(signer: Hex): Promise<readonly AccountSnapshot[]>;
+}
 
 // -------------------------------------------------------------------- market
 

@@ -10,6 +10,7 @@ import { modelRoutes } from "./routes/models.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { providerRoutes } from "./routes/provider.ts";
 import { receiptRoutes } from "./routes/receipts.ts";
+import { walletRoutes } from "./routes/wallet.ts";
 
 const stopping = (): Refusal =>
   new Refusal(503, "service_unavailable", "the router is stopping; try again", {
@@ -52,6 +53,7 @@ export function createApp(deps: AppDeps): Application {
     ...modelRoutes(deps),
     ...receiptRoutes(deps),
     ...accountRoutes(deps),
+    ...walletRoutes(deps),
     ...providerRoutes(deps),
     ...operationRoutes(deps),
   ];

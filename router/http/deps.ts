@@ -1,7 +1,8 @@
 import type { Catalog } from "../market/catalog.ts";
-import type { Chain, ProveRow, RefuseEndpoint, Store, VerifyEndpoint } from "../ports.ts";
+import type { AccountFinder, Chain, ProveRow, RefuseEndpoint, Store, VerifyEndpoint } from "../ports.ts";
 import type { World } from "../request/world.ts";
 import type { Gate } from "./gate.ts";
+import type { Sessions } from "./sessions.ts";
 
 /** Everything that the app is built of. */
 export interface AppDeps {
@@ -10,6 +11,8 @@ export interface AppDeps {
   readonly catalog: Catalog;
   readonly store: Store;
   readonly chain: Pick<Chain, "account">;
+  readonly finder: AccountFinder;
+  readonly sessions: Sessions;
   readonly operatorId: number;
   readonly adminToken: string;
   readonly proveRow: ProveRow;

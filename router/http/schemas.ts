@@ -116,6 +116,16 @@ export const KeyFields = z.strictObject({
   name: z.string().min(1).max(100),
 });
 
+const bytes = (most: number, what: string) =>
+  z
+    .templateLiteral(["0x", z.string()])
+    .refine((text) => text.length <= 2 + 2 * most && /^0x(?:[0-9a-fA-F]{2})+$/.test(text), `must be ${what}`);
+
+export const SignInFields = z.strictObject({
+  message: z.string().min(1).max(4_096),
+  signature: bytes(8_192, "a signature, 0x and hex digits"),
+});
+
 const u24 = z.int().min(1).max(MAX_UNITS);
 
 export const EndpointFields = z.strictObject({

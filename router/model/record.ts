@@ -1,5 +1,6 @@
 import type { Hex } from "./bytes.ts";
 import type { SignedReceipt } from "./receipt.ts";
+import type { Session } from "./session.ts";
 
 /** A key of the API; the secret itself is shown once and never kept. */
 export interface ApiKey {
@@ -46,6 +47,8 @@ export type JournalRecord =
   | { readonly kind: "outcome"; readonly outcome: RecordedOutcome }
   | { readonly kind: "key"; readonly key: ApiKey }
   | { readonly kind: "keyRevoked"; readonly keyId: string; readonly atMs: number }
+  | { readonly kind: "session"; readonly session: Session }
+  | { readonly kind: "sessionEnded"; readonly tokenHash: Hex; readonly atMs: number }
   | { readonly kind: "endpoint"; readonly endpoint: Endpoint }
   | { readonly kind: "batch"; readonly batch: BuiltBatch }
   /** A built batch that can never be mined any more was given up; its rows go into another. */

@@ -5,10 +5,15 @@ import { Registry } from "prom-client";
 import { createApp } from "../../router/http/app.ts";
 import type { AppDeps } from "../../router/http/deps.ts";
 import { Gate } from "../../router/http/gate.ts";
+import { Sessions } from "../../router/http/sessions.ts";
+import { FakeFinder } from "./finder.ts";
+import { FakeSignIn } from "./signIn.ts";
 import { FakeStore } from "./store.ts";
 import { fakeWorld, type FakeWorld } from "./world.ts";
 
 export const ADMIN_TOKEN = "t".repeat(32);
+/** Whose visitors may sign in. */
+export const SITE = "app.example.com";
 
 export interface RunningApp {
   readonly deps: AppDeps;
@@ -31,6 +36,18 @@ export async function runApp(
     catalog: world.market,
     store,
     chain: { account: async (accountId) => world.accounts.snapshot(accountId) },
+    finder: new FakeFinder(() =>
+      world.accounts.accountIds().flatMap((id) => world.accounts.snapshot(id) ?? []),
+    ),
+    sessions: new Sessions({
+      journal: world.journal,
+      store,
+      signIn: new FakeSignIn(),
+      clock: world.clock,
+      chainId: 31_337,
+      allowsDomain: (domain) => domain === SITE,
+      secret: ADMIN_TOKEN,
+    }),
     operatorId: 3,
     adminToken: ADMIN_TOKEN,
     proveRow: async () => undefined,

@@ -97,6 +97,10 @@ export class MemoryStore implements Store {
     return [];
   }
 
+  async session(): Promise<undefined> {
+    return undefined;
+  }
+
   async receipt(accountId: number, seq: number): Promise<StoredReceipt | undefined> {
     return (await this.receiptsFrom(accountId, seq, 1)).find(({ receipt }) => receipt.seq === seq);
   }

@@ -1,4 +1,5 @@
 import type { ApiKey, Endpoint, RecordedOutcome } from "../../router/model/record.ts";
+import type { Session } from "../../router/model/session.ts";
 import type { Store, StoredBatch, StoredReceipt } from "../../router/ports.ts";
 import type { FakeJournal } from "./journal.ts";
 
@@ -23,6 +24,15 @@ export class FakeStore implements Store {
 
   async endpoints(): Promise<readonly Endpoint[]> {
     return this.#journal.facts.flatMap((fact) => (fact.kind === "endpoint" ? [fact.endpoint] : []));
+  }
+
+  async session(tokenHash: string): Promise<Session | undefined> {
+    const { facts } = this.#journal;
+    const opened = facts.flatMap((fact) => (fact.kind === "session" ? [fact.session] : []));
+    const isFirst = (session: Session): boolean =>
+      opened.find(({ nonce }) => nonce === session.nonce) === session;
+    const hasEnded = facts.some((fact) => fact.kind === "sessionEnded" && fact.tokenHash === tokenHash);
+    return hasEnded ? undefined : opened.find((each) => each.tokenHash === tokenHash && isFirst(each));
   }
 
   async receipt(accountId: number, seq: number): Promise<StoredReceipt | undefined> {

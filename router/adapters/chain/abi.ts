@@ -37,6 +37,7 @@ export const escrowAbi = parseAbi([
   "function account(uint32 accountId) view returns (Account)",
   "function termsOf(uint32 accountId) view returns (Terms)",
   "function exitOf(uint32 accountId) view returns (Exit)",
+  "function accountCount() view returns (uint32)",
   "function token() view returns (address)",
   "event AccountOpened(uint32 indexed accountId, address indexed owner, uint24 indexed operatorId, address signer, bool strict, uint8 maxAppFeePct)",
   "event Deposited(uint32 indexed accountId, address indexed from, uint96 amount)",

@@ -1,14 +1,16 @@
 import { privateKeyToAccount } from "viem/accounts";
 
 import type { Hex } from "../../model/bytes.ts";
-import type { Chain, Logger, VerifyEndpoint } from "../../ports.ts";
+import type { AccountFinder, Chain, Logger, SignIn, VerifyEndpoint } from "../../ports.ts";
 import { registryAbi } from "./abi.ts";
+import { accountFinder } from "./accountFinder.ts";
 import { batchReader } from "./batchReader.ts";
 import { BatchSender } from "./batchSender.ts";
 import { changeReader } from "./changeReader.ts";
 import { findContracts, rpcClient, type Contracts } from "./contracts.ts";
 import { marketReader } from "./marketReader.ts";
 import { readAccount } from "./readAccount.ts";
+import { signIn } from "./signIn.ts";
 import { verifyEndpoint } from "./verifyEndpoint.ts";
 
 export interface ChainOptions {
@@ -35,6 +37,8 @@ export interface OpenedChain extends Chain {
   readonly contracts: Contracts;
   readonly settler: Hex;
   readonly verifyEndpoint: VerifyEndpoint;
+  readonly signIn: SignIn;
+  readonly finder: AccountFinder;
 }
 
 /** Connects to the chain. @throws {WrongChain} when it is another one, or there is no Ledger */
@@ -62,6 +66,8 @@ export async function openChain(options: ChainOptions): Promise<OpenedChain> {
     contracts,
     settler: settler.address,
     verifyEndpoint: (message, signature) => verifyEndpoint(client, contracts, chainId, message, signature),
+    signIn: signIn(client),
+    finder: accountFinder(client, contracts, operatorId),
     blockNumber: () => client.getBlockNumber(),
     blockTimeSec: async () => Number((await client.getBlock({ blockTag: "latest" })).timestamp),
     operator: async () => {

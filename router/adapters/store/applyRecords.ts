@@ -1,5 +1,6 @@
 import type { SignedReceipt } from "../../model/receipt.ts";
 import type { BuiltBatch, Fact, JournalRecord, RecordedOutcome } from "../../model/record.ts";
+import { MOST_SESSIONS, type Session } from "../../model/session.ts";
 import type { Sql } from "./sql.ts";
 
 /** Writes journal records into the tables, in order. Writing one twice changes nothing. */
@@ -76,6 +77,15 @@ async function applyFact(sql: Sql, fact: Fact): Promise<void> {
         fact.atMs,
       ]);
       return;
+    case "session":
+      await applySession(sql, fact.session);
+      return;
+    case "sessionEnded":
+      await sql.rows("UPDATE sessions SET ended_at_ms = $2 WHERE token_hash = $1 AND ended_at_ms IS NULL", [
+        fact.tokenHash,
+        fact.atMs,
+      ]);
+      return;
     case "endpoint": {
       const { listingId, baseUrl, upstreamModel, apiKey, maxOutputUnits, contextUnits, issuedAtSec } =
         fact.endpoint;
@@ -124,5 +134,24 @@ async function applyBatch(sql: Sql, batch: BuiltBatch): Promise<void> {
       batch.slices.map((slice) => slice.startSeq),
       batch.slices.map((slice) => slice.count),
     ],
+  );
+}
+
+/** A nonce that was used opens nothing. Sessions that have expired go, as do an owner's beyond the newest ones. */
+async function applySession(sql: Sql, session: Session): Promise<void> {
+  const { tokenHash, owner, nonce, createdAtMs, expiresAtMs } = session;
+  await sql.rows("DELETE FROM sessions WHERE expires_at_ms < $1", [createdAtMs]);
+  await sql.rows("INSERT INTO sessions VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING", [
+    tokenHash,
+    owner,
+    nonce,
+    createdAtMs,
+    expiresAtMs,
+  ]);
+  await sql.rows(
+    `UPDATE sessions SET ended_at_ms = $2 WHERE ended_at_ms IS NULL AND token_hash IN (
+       SELECT token_hash FROM sessions WHERE owner = $1 AND ended_at_ms IS NULL
+       ORDER BY created_at_ms DESC, token_hash OFFSET $3)`,
+    [owner, createdAtMs, MOST_SESSIONS],
   );
 }

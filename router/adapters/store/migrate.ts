@@ -76,6 +76,18 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE INDEX batch_slices_rows ON batch_slices (account_id, start_seq)`,
     `CREATE TABLE meta (key text PRIMARY KEY, value text NOT NULL)`,
   ],
+  [
+    `CREATE TABLE sessions (
+      token_hash text PRIMARY KEY,
+      owner text NOT NULL,
+      nonce text NOT NULL UNIQUE,
+      created_at_ms bigint NOT NULL,
+      expires_at_ms bigint NOT NULL,
+      ended_at_ms bigint
+    )`,
+    `CREATE INDEX sessions_owner ON sessions (owner, created_at_ms)`,
+    `CREATE INDEX sessions_expiry ON sessions (expires_at_ms)`,
+  ],
 ];
 
 /** Any two routers agree on this number, so that one migrates and the others wait. */

@@ -132,6 +132,24 @@ export function sqlStore(sql: Sql, operatorId: number, current: () => Promise<vo
         contextUnits: row.context_units,
         issuedAtSec: Number(row.issued_at),
       })),
+    session: async (tokenHash) => {
+      const [row] = await rows<{
+        token_hash: Hex;
+        owner: Hex;
+        nonce: string;
+        created_at_ms: Int;
+        expires_at_ms: Int;
+      }>("SELECT * FROM sessions WHERE token_hash = $1 AND ended_at_ms IS NULL", [tokenHash]);
+      return (
+        row && {
+          tokenHash: row.token_hash,
+          owner: row.owner,
+          nonce: row.nonce,
+          createdAtMs: Number(row.created_at_ms),
+          expiresAtMs: Number(row.expires_at_ms),
+        }
+      );
+    },
     receipt: async (accountId, seq) =>
       (await receipts("WHERE account_id = $1 AND seq = $2", [accountId, seq]))[0],
     outcome: async (requestId) => {

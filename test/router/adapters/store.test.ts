@@ -8,6 +8,7 @@ import { openPostgresJournal } from "../../../router/adapters/journal/postgresJo
 import { postgresDatabase } from "../../../router/adapters/store/postgresDatabase.ts";
 import { openProjectedStore, type ProjectedStore } from "../../../router/adapters/store/projectedStore.ts";
 import type { BuiltBatch } from "../../../router/model/record.ts";
+import { MOST_SESSIONS, type Session } from "../../../router/model/session.ts";
 import { JournalFailure, type Journal, type SequenceCounters, type Store } from "../../../router/ports.ts";
 import { startPostgres, type TestPostgres } from "../../fakes/postgres.ts";
 import {
@@ -233,6 +234,37 @@ for (const { name, open } of DRIVERS) {
       await journal.append({ kind: "batch", batch: other });
       assert.equal((await store.batch(1))?.bytes, "0x99");
       await close();
+    });
+
+    it("keeps sessions: one per nonce, the newest of an owner, until they are ended", async (t) => {
+      const start = await open(t);
+      let durable = await start();
+      const session = (n: number, nonce = `nonce${n}`): Session => ({
+        tokenHash: `0x${n.toString(16).padStart(64, "0")}`,
+        owner: `0x${"0a".repeat(20)}`,
+        nonce,
+        createdAtMs: 1_900_000_000_000 + n,
+        expiresAtMs: 1_900_000_100_000 + n,
+      });
+      const { journal } = durable;
+      await journal.append({ kind: "session", session: session(1) });
+      await journal.append({ kind: "session", session: session(2, "nonce1") });
+      for (let n = 3; n < 3 + MOST_SESSIONS; n++)
+        await journal.append({ kind: "session", session: session(n) });
+      await journal.append({ kind: "sessionEnded", tokenHash: session(5).tokenHash, atMs: 1 });
+      await durable.close();
+      durable = await start();
+      const has = async (n: number): Promise<boolean> =>
+        (await durable.store.session(session(n).tokenHash)) !== undefined;
+      assert.equal(await has(1), false, "pushed out by newer ones");
+      assert.equal(await has(2), false, "its nonce was used");
+      assert.deepEqual(await durable.store.session(session(3).tokenHash), session(3));
+      assert.equal(await has(5), false, "ended");
+      const late = { ...session(99), createdAtMs: 1_900_000_200_000, expiresAtMs: 1_900_000_300_000 };
+      await durable.journal.append({ kind: "session", session: late });
+      assert.equal(await has(4), false, "expired");
+      assert.equal(await has(99), true);
+      await durable.close();
     });
 
     it("signs nothing once the chain knows more of an account than it", async (t) => {
