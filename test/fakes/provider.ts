@@ -18,22 +18,28 @@ export interface Provider {
   cut: number;
 }
 
-export type Behaviour = (res: ServerResponse, req: IncomingMessage) => void | Promise<void>;
+/** Answers a request, whose JSON comes along. */
+export type Behaviour = (
+  res: ServerResponse,
+  req: IncomingMessage,
+  body: Readonly<Record<string, unknown>>,
+) => void | Promise<void>;
 
 export async function runProvider(test: Pick<TestContext, "after">, behave: Behaviour): Promise<Provider> {
   const seen: Provider["seen"] = [];
   const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const chunks = await Array.fromAsync(req as AsyncIterable<Buffer>);
+    const body = Buffer.concat(chunks).toString();
     seen.push({
       method: req.method ?? "",
       url: req.url ?? "",
       auth: req.headers.authorization ?? "",
-      body: Buffer.concat(chunks).toString(),
+      body,
     });
     res.once("close", () => {
       if (!res.writableFinished) provider.cut++;
     });
-    await behave(res, req);
+    await behave(res, req, body === "" ? {} : (JSON.parse(body) as Record<string, unknown>));
   };
   const server = createServer((req, res) => void answer(req, res));
   const provider: Provider = { baseUrl: "", seen, connections: 0, cut: 0 };

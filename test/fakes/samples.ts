@@ -12,10 +12,8 @@ import type { Clock, Logger } from "../../router/ports.ts";
 
 export const RECEIPT_KEY: Hex = `0x${"5a".repeat(32)}`;
 export const IDENTITY: JournalIdentity = { operatorId: 3, chainId: 31_337, ledger: `0x${"1e".repeat(20)}` };
-export const SIGNER = receiptSigner(RECEIPT_KEY, {
-  chainId: IDENTITY.chainId,
-  verifyingContract: IDENTITY.ledger,
-});
+export const RECEIPT_DOMAIN = { chainId: IDENTITY.chainId, verifyingContract: IDENTITY.ledger };
+export const SIGNER = receiptSigner(RECEIPT_KEY, RECEIPT_DOMAIN);
 
 export const systemClock: Clock = { nowMs: () => Date.now() };
 export const silentLog: Logger = { debug() {}, info() {}, warn() {}, error() {} };

@@ -58,6 +58,10 @@ function endpointJson({ offer, endpoint, health }: Candidate) {
     context_length: endpoint.contextUnits,
     max_completion_tokens: endpoint.maxOutputUnits,
     status: health.state,
+    breaker: health.breaker,
+    /** When it is tried again, Unix ms; null unless its breaker is open. */
+    retry_at: health.breaker === "open" ? health.retryAtMs : null,
+    in_flight_cap: Number.isFinite(health.inFlightCap) ? Math.floor(health.inFlightCap) : null,
     success_rate: round(health.successRate, 4),
     latency_ms: round(health.firstContentMs),
     throughput: msPerOutputUnit === undefined ? null : round(1000 / Math.max(msPerOutputUnit, 0.001), 2),
