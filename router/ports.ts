@@ -274,7 +274,7 @@ export type UpstreamFault =
   | "timeout" // connect, headers, first content, idle or total
   | "rate_limited" // 429: not an outage
   | "credentials" // 401, 402, 403: the provider's own problem
-  | "rejected" // 400, 404, 413, 422: the request's problem; never retried
+  | "rejected" // 400, 404, 405, 413, 422: the request's problem; never retried
   | "server" // 5xx
   | "protocol" // not what OpenAI's API says: bad SSE, wrong type, no end
   | "oversized"
@@ -325,6 +325,8 @@ export interface StreamShape {
   hasContent(event: Record<string, unknown>): boolean;
   /** How many answers an event ends. */
   ends(event: Record<string, unknown>): number;
+  /** `[DONE]` is an end, too, whatever came before. */
+  readonly mayEndEarly: boolean;
   /** How many answers there are to end. */
   readonly answers: number;
 }

@@ -4,8 +4,10 @@ import type { Demand } from "../request/demand.ts";
 import { invalidRequest } from "../request/refusal.ts";
 import { chat } from "../request/wire/chat.ts";
 import { completions } from "../request/wire/completions.ts";
+import { responses } from "../request/wire/responses.ts";
 import { embeddings } from "../request/wire/embeddings.ts";
 import { NO_PREFERENCES, type Preferences } from "../routing/preferences.ts";
+import { checkInput, checkTools } from "./checkInput.ts";
 import { readBody } from "./readBody.ts";
 import {
   ChatFields,
@@ -13,6 +15,7 @@ import {
   CompletionFields,
   EmbeddingsFields,
   parse,
+  ResponseFields,
   type ProviderField,
 } from "./schemas.ts";
 
@@ -85,6 +88,28 @@ export async function readCompletion(req: IncomingMessage): Promise<Demand> {
     // All of them are generated and cost something, whether the caller gets them or not.
     choices: prompts * each,
     outputUnits: fields.max_tokens,
+    preferences: preferencesOf(fields.provider),
+    appId: appIdOf(req),
+  };
+}
+
+/** Reads a request for a response. @throws {Refusal} @throws {CallerLeft} */
+export async function readResponse(req: IncomingMessage): Promise<Demand> {
+  const { body, bytes } = await readBody(req);
+  const fields = parse(ResponseFields, body);
+  checkTools(fields.tools ?? []);
+  const { input } = fields;
+  return {
+    wire: responses,
+    model: fields.model,
+    stream: fields.stream ?? false,
+    body,
+    bodyBytes: bytes,
+    items: typeof input === "string" ? 2 : input.length + 1,
+    prompts: 1,
+    isTextOnly: typeof input === "string" || checkInput(input),
+    choices: 1,
+    outputUnits: fields.max_output_tokens ?? undefined,
     preferences: preferencesOf(fields.provider),
     appId: appIdOf(req),
   };

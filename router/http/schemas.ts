@@ -70,16 +70,40 @@ const array = (most: number) =>
     )
     .refine((value) => value.length <= most, `must have at most ${most} items`);
 
+const array0 = (most: number) =>
+  z
+    .custom<unknown[]>(Array.isArray, "must be an array")
+    .refine((value) => value.length <= most, `must have at most ${most} items`);
+
 export const ChatFields = z.object({
   model,
   stream,
   messages: array(4_096),
-  tools: z.custom<unknown[]>(Array.isArray, "must be an array").nullish(),
+  tools: array0(1_024).nullish(),
   n: z.int().min(1).max(16).nullish(),
   max_tokens: units,
   max_completion_tokens: units,
   provider: ProviderField.nullish(),
   models: z.never({ error: "is not supported; name one `model`" }).optional(),
+});
+
+/** Nobody here keeps what was said; refused rather than forgotten. */
+const nothingKept = z.null({ error: "nothing is kept here: send the whole input" }).optional();
+
+/** OpenAI's Responses API without its memory and without tools that the provider runs, which have no price. */
+export const ResponseFields = z.object({
+  model,
+  stream,
+  input: z.union([z.string().min(1), array(4_096)], { error: "must be a text, or an array of items" }),
+  instructions: z.string().nullish(),
+  tools: array0(128).nullish(),
+  max_output_tokens: units,
+  store: z.literal(false, { error: "nothing is kept here: say false, or nothing" }).nullish(),
+  background: z.literal(false, { error: "nothing is kept here: say false, or nothing" }).nullish(),
+  previous_response_id: nothingKept,
+  conversation: nothingKept,
+  prompt: nothingKept,
+  provider: ProviderField.nullish(),
 });
 
 /** What was called a completion before there were chats. Sixteen tokens if it does not say, as OpenAI has it. */

@@ -94,7 +94,8 @@ export async function forward(
         "a provider failed",
       );
       if (error instanceof BrokenStream) throw brokenStream(cause);
-      if (fault === "rejected") break;
+      const isUnserved = demand.wire.isOptional && (cause.status === 404 || cause.status === 405);
+      if (fault === "rejected" && !isUnserved) break;
     }
   }
   const [first, ...others] = past;

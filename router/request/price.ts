@@ -8,6 +8,8 @@ import type { Demand } from "./demand.ts";
 const TEMPLATE_UNITS = 512;
 /** Around a message or an input: role, separators. */
 const ITEM_UNITS = 16;
+/** What templates print anew, at length: tools, and the schemas that an answer must follow. */
+const REPRINTED = ["tools", "functions", "response_format", "text"] as const;
 /** A guess at English and code. */
 const BYTES_PER_UNIT = 4;
 
@@ -34,12 +36,14 @@ export interface Ceiling {
 
 /**
  * A token stands for at least one byte of text, and JSON is never shorter than the text in it: the body's length is a
- * bound that costs nothing to find. Tools are counted twice, since templates print them with indentation.
+ * bound that costs nothing to find. Tools and schemas are counted twice, since templates print them with indentation.
  */
 function mostInputUnits(demand: Demand): number {
   if (!demand.isTextOnly) return Number.POSITIVE_INFINITY;
-  const { tools } = demand.body;
-  const toolBytes = tools === undefined ? 0 : Buffer.byteLength(JSON.stringify(tools));
+  const toolBytes = REPRINTED.reduce((bytes, field) => {
+    const value = demand.body[field];
+    return value === undefined ? bytes : bytes + Buffer.byteLength(JSON.stringify(value));
+  }, 0);
   return demand.bodyBytes + toolBytes + TEMPLATE_UNITS + ITEM_UNITS * demand.items;
 }
 

@@ -12,13 +12,22 @@ export function receiptJson({ receipt, signature }: SignedReceipt) {
   };
 }
 
-/** OpenAI's `usage` with what it cost, in tokens and in wei; `app_fee` is at most that and comes on top. */
+/** What a request cost, in tokens and in wei; `app_fee` is at most that and comes on top. */
+export function costJson({ attempt: { amountWei } }: Metered, appFeeWei: Wei): object {
+  return {
+    cost: formatTokens(amountWei),
+    cost_wei: amountWei.toString(),
+    ...(appFeeWei > 0n && { app_fee: formatTokens(appFeeWei) }),
+  };
+}
+
+/** OpenAI's `usage` with what it cost. */
 export function usageJson(
   metered: Metered,
   details: Readonly<Record<string, unknown>>,
   appFeeWei: Wei,
 ): Record<string, unknown> {
-  const { unit, promptUnits, completionUnits, attempt } = metered;
+  const { unit, promptUnits, completionUnits } = metered;
   const usage: Record<string, unknown> = {
     ...(unit === "token"
       ? {
@@ -27,10 +36,8 @@ export function usageJson(
           total_tokens: promptUnits + completionUnits,
         }
       : { [`${unit}s`]: completionUnits }),
-    cost: formatTokens(attempt.amountWei),
-    cost_wei: attempt.amountWei.toString(),
+    ...costJson(metered, appFeeWei),
   };
-  if (appFeeWei > 0n) usage["app_fee"] = formatTokens(appFeeWei);
   for (const field of ["prompt_tokens_details", "completion_tokens_details"])
     if (typeof details[field] === "object" && details[field] !== null) usage[field] = details[field];
   return usage;

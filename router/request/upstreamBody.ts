@@ -22,5 +22,6 @@ export function upstreamBody(demand: Demand, candidate: Candidate, ceiling: Ceil
     if (!OWN_FIELDS.has(field) && !wire.ownFields.includes(field) && field !== "__proto__")
       body[field] = demand.body[field];
   if (wire.limitField !== undefined) body[wire.limitField] = ceiling.outputUnitsEach;
+  Object.assign(body, wire.fixedFields);
   return demand.stream ? { ...body, stream: true, ...wire.streamFields } : body;
 }

@@ -1,12 +1,7 @@
 import { setImmediate } from "node:timers/promises";
+import { usageOf } from "../../router/adapters/upstream/faults.ts";
 import type { Endpoint } from "../../router/model/record.ts";
-import {
-  UpstreamError,
-  type Upstream,
-  type UpstreamAnswer,
-  type UpstreamChunk,
-  type UpstreamFault,
-} from "../../router/ports.ts";
+import { UpstreamError, type Upstream, type UpstreamChunk, type UpstreamFault } from "../../router/ports.ts";
 
 type Body = Record<string, unknown>;
 
@@ -19,11 +14,6 @@ export interface Script {
 }
 
 const noUsage = { inputUnits: undefined, outputUnits: undefined, cachedUnits: undefined };
-
-function usageOf(body: Body): UpstreamAnswer["usage"] | undefined {
-  const usage = body["usage"] as Record<string, number> | undefined;
-  return usage && { ...noUsage, inputUnits: usage["prompt_tokens"], outputUnits: usage["completion_tokens"] };
-}
 
 /** Providers that follow scripts, one queue per listing. The last script of a queue is repeated. */
 export class FakeUpstream implements Upstream {

@@ -7,7 +7,8 @@ const MOST_MESSAGE = 300;
 function faultOf(status: number): UpstreamFault {
   if (status === 429) return "rate_limited";
   if (status === 401 || status === 402 || status === 403) return "credentials";
-  if (status === 400 || status === 404 || status === 413 || status === 422) return "rejected";
+  if (status === 400 || status === 404 || status === 405 || status === 413 || status === 422)
+    return "rejected";
   if (status === 408) return "timeout";
   // Redirects are not followed: they could lead anywhere.
   return status >= 500 ? "server" : "protocol";
@@ -48,7 +49,11 @@ export function inBandError(
   body: Readonly<Record<string, unknown>>,
   endpoint: Endpoint,
 ): UpstreamError | undefined {
-  const { error, choices } = body;
+  const { response, choices } = body;
+  const error =
+    body["error"] ??
+    (isObject(response) ? response["error"] : undefined) ??
+    (body["type"] === "error" ? body : undefined);
   if (error !== undefined && error !== null) {
     const isLoad = isObject(error) && (error["code"] === 429 || error["status"] === 429);
     return new UpstreamError(isLoad ? "rate_limited" : "in_band", words(error, endpoint));

@@ -79,7 +79,10 @@ export async function* readEvents(
       if (bytes > limits.mostAnswerBytes)
         throw new UpstreamError("oversized", `a stream of more than ${limits.mostAnswerBytes} bytes`);
       for (const event of parser.push(value)) {
-        if (event.data === END) return;
+        if (event.data === END) {
+          if (finished >= shape.answers || shape.mayEndEarly) return;
+          throw new UpstreamError("protocol", "the stream ended before its answer did");
+        }
         const json = parseEvent(event.data);
         const failure = inBandError(json, endpoint);
         if (failure) throw failure;

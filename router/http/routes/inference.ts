@@ -4,7 +4,7 @@ import { serve } from "../../request/serve.ts";
 import type { AppDeps } from "../deps.ts";
 import { refusalOf } from "../errors.ts";
 import { HttpReply } from "../httpReply.ts";
-import { readChat, readCompletion, readEmbeddings } from "../readDemand.ts";
+import { readChat, readCompletion, readEmbeddings, readResponse } from "../readDemand.ts";
 import type { Route } from "../route.ts";
 
 export function inferenceRoutes({ world }: AppDeps): Route[] {
@@ -25,6 +25,7 @@ export function inferenceRoutes({ world }: AppDeps): Route[] {
   return [
     route("/v1/chat/completions", readChat),
     route("/v1/completions", readCompletion),
+    route("/v1/responses", readResponse),
     route("/v1/embeddings", readEmbeddings),
   ];
 }

@@ -40,8 +40,9 @@ class CollectedChat implements Collected {
 export const chat: Wire = {
   ...choicesWire({ whole: "chat.completion", chunk: "chat.completion.chunk" }, { delta: { content: "" } }),
   path: "/chat/completions",
+  isOptional: false,
   limitField: "max_tokens",
   ownFields: ["max_completion_tokens"],
   collect: () => new CollectedChat(),
-  shape: { hasContent, ends: choicesFinished },
+  shape: { hasContent, ends: choicesFinished, mayEndEarly: true },
 };

@@ -20,6 +20,7 @@ export function choicesWire(
   Wire,
   | "units"
   | "generatesTokens"
+  | "fixedFields"
   | "streamFields"
   | "event"
   | "ending"
@@ -32,6 +33,7 @@ export function choicesWire(
   return {
     units: ["token"],
     generatesTokens: true,
+    fixedFields: {},
     streamFields: { stream_options: { include_usage: true } },
     event: (event, head) =>
       hasChoices(event)

@@ -68,8 +68,9 @@ const hasText = ({ choices }: Fields): boolean =>
 export const completions: Wire = {
   ...choicesWire({ whole: "text_completion", chunk: "text_completion" }, { text: "", logprobs: null }),
   path: "/completions",
+  isOptional: true,
   limitField: "max_tokens",
   ownFields: [],
   collect: () => new CollectedText(),
-  shape: { hasContent: hasText, ends: choicesFinished },
+  shape: { hasContent: hasText, ends: choicesFinished, mayEndEarly: true },
 };

@@ -51,8 +51,12 @@ export interface Wire {
   readonly units: readonly [Unit, ...Unit[]];
   /** Tokens are generated, and share the endpoint's context with the prompt. */
   readonly generatesTokens: boolean;
+  /** Many a server does not have it: a 404 says nothing about the next one. */
+  readonly isOptional: boolean;
   /** The field that tells a provider the most it may generate; undefined: there is none. */
   readonly limitField: string | undefined;
+  /** What a provider is told in any case. */
+  readonly fixedFields: Fields;
   /** What a provider must be told to stream with its usage. */
   readonly streamFields: Fields;
   /** Fields between the caller and the router: no provider gets them. */
