@@ -6,6 +6,16 @@ import { parseTokens, type Wei } from "./model/money.ts";
 const address = z.string().regex(/^0x[0-9a-fA-F]{40}$/, "must be an address, 0x and 40 hex digits");
 const privateKey = z.string().regex(/^0x[0-9a-fA-F]{64}$/, "must be a private key, 0x and 64 hex digits");
 const url = (protocols: RegExp) => z.url({ protocol: protocols, error: "must be a URL" });
+/** Beyond these, one more endpoint adds nothing. */
+const MAX_FALLBACKS = 7;
+const rpcUrls = z
+  .string()
+  .transform((text) => text.split(",").map((part) => part.trim()))
+  .pipe(
+    z
+      .array(z.url({ protocol: /^https?$/, error: "must be URLs, with commas between them" }))
+      .max(MAX_FALLBACKS, `must be at most ${MAX_FALLBACKS} URLs`),
+  );
 const flag = z
   .enum(["true", "false"], { error: "must be true or false" })
   .transform((text) => text === "true");
@@ -31,11 +41,14 @@ const integer = (min: number, max: number) =>
     .transform(Number)
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
 
+const WEI_PER_GWEI = 1_000_000_000n;
+
 const Environment = z.object({
   AI1NET_HOST: z.string().min(1).default("127.0.0.1"),
   AI1NET_PORT: integer(0, 65_535).default(8080),
   AI1NET_DATA_DIR: z.string().min(1).default("data/router"),
   AI1NET_RPC_URL: url(/^https?$/),
+  AI1NET_RPC_FALLBACK_URLS: rpcUrls.default([]),
   AI1NET_CHAIN_ID: integer(1, Number.MAX_SAFE_INTEGER),
   AI1NET_LEDGER: address,
   AI1NET_OPERATOR_ID: integer(1, 2 ** 24 - 1),
@@ -49,6 +62,7 @@ const Environment = z.object({
   AI1NET_SETTLE_MAX_BYTES: integer(100, 131_072).default(120_000),
   AI1NET_SETTLE_MAX_VALUE: tokens.optional(),
   AI1NET_CONFIRMATIONS: integer(1, 1_000).default(1),
+  AI1NET_MAX_FEE_GWEI: integer(1, 1_000_000_000).default(1_000),
   AI1NET_POLL_MS: integer(50, 60_000).default(1_000),
   AI1NET_DRAIN_MS: integer(0, 600_000).default(30_000),
   AI1NET_ACCEPT_JOURNAL_TAIL: flag.default(false),
@@ -60,7 +74,8 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly dataDir: string;
-  readonly rpcUrl: string;
+  /** In order of preference. */
+  readonly rpcUrls: readonly string[];
   readonly chainId: number;
   readonly ledger: Hex;
   readonly operatorId: number;
@@ -78,6 +93,8 @@ export interface Config {
   readonly settleMaxValueWei: Wei | undefined;
   /** Blocks on top of a settlement's own until it is final. */
   readonly confirmations: number;
+  /** No settlement pays more per gas than this, however long it takes. */
+  readonly maxFeePerGasWei: bigint;
   readonly pollMs: number;
   /** How long a stop waits for requests in flight, and then for the last settlement. */
   readonly drainMs: number;
@@ -112,7 +129,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     host: value.AI1NET_HOST,
     port: value.AI1NET_PORT,
     dataDir: value.AI1NET_DATA_DIR,
-    rpcUrl: value.AI1NET_RPC_URL,
+    rpcUrls: [...new Set([value.AI1NET_RPC_URL, ...value.AI1NET_RPC_FALLBACK_URLS])],
     chainId: value.AI1NET_CHAIN_ID,
     ledger: value.AI1NET_LEDGER as Hex,
     operatorId: value.AI1NET_OPERATOR_ID,
@@ -126,6 +143,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     settleMaxBytes: value.AI1NET_SETTLE_MAX_BYTES,
     settleMaxValueWei: value.AI1NET_SETTLE_MAX_VALUE,
     confirmations: value.AI1NET_CONFIRMATIONS,
+    maxFeePerGasWei: BigInt(value.AI1NET_MAX_FEE_GWEI) * WEI_PER_GWEI,
     pollMs: value.AI1NET_POLL_MS,
     drainMs: value.AI1NET_DRAIN_MS,
     acceptJournalTail: value.AI1NET_ACCEPT_JOURNAL_TAIL,

@@ -77,7 +77,7 @@ export async function startTestChain(): Promise<TestChain> {
     wallet: (role) => keys.wallet(role, provider),
     open: (options) =>
       openChain({
-        rpcUrl,
+        rpcUrls: [rpcUrl],
         chainId: DEV_CHAIN_ID,
         ledger,
         operatorId,

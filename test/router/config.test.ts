@@ -23,6 +23,9 @@ test("a minimal environment is completed with defaults", () => {
 const BAD: readonly (readonly [string, string | undefined])[] = [
   ["AI1NET_RPC_URL", undefined],
   ["AI1NET_RPC_URL", "file:///etc/passwd"],
+  ["AI1NET_RPC_FALLBACK_URLS", "https://one.example,ftp://two.example"],
+  ["AI1NET_RPC_FALLBACK_URLS", Array.from({ length: 8 }, (_, i) => `https://rpc${i}.example`).join(",")],
+  ["AI1NET_MAX_FEE_GWEI", "0"],
   ["AI1NET_CHAIN_ID", "0x7a69"],
   ["AI1NET_LEDGER", "0x12"],
   ["AI1NET_OPERATOR_ID", "0"],
@@ -50,6 +53,16 @@ for (const [name, value] of BAD) {
     );
   });
 }
+
+test("RPC endpoints are in order of preference, each once", () => {
+  const urls = " https://b.example/key , http://127.0.0.1:8545,https://c.example";
+  assert.deepEqual(readConfig({ ...GOOD, AI1NET_RPC_FALLBACK_URLS: urls }).rpcUrls, [
+    "http://127.0.0.1:8545",
+    "https://b.example/key",
+    "https://c.example",
+  ]);
+  assert.deepEqual(readConfig(GOOD).rpcUrls, ["http://127.0.0.1:8545"]);
+});
 
 test("every wrong variable is named at once", () => {
   assert.throws(() => readConfig({}), /AI1NET_RPC_URL[\s\S]*AI1NET_LEDGER[\s\S]*AI1NET_ADMIN_TOKEN/);

@@ -12,6 +12,7 @@ import type { PrivateKeyAccount } from "viem/accounts";
 import { NEEDS_TOO_MUCH_GAS, type Logger, type SettleResult } from "../../ports.ts";
 import { ledgerAbi, settleAbi } from "./abi.ts";
 import type { Client, Contracts } from "./contracts.ts";
+import { isNodeTrouble } from "./nodeTrouble.ts";
 
 export interface BatchSenderOptions {
   readonly client: Client;
@@ -32,9 +33,13 @@ export interface BatchSenderOptions {
 /** EIP-7825: no transaction may have more. */
 const MAX_GAS = 16_777_216n;
 const GAS_MARGIN_PCT = 110n;
-/** Nodes want a replacement to pay at least a tenth more. */
 const BUMP_PCT = 130n;
+/** Nodes take no replacement that pays less than a tenth more. */
+const LEAST_BUMP_PCT = 110n;
 const MAX_BUMPS_AT_ONCE = 12;
+
+const NO_FUNDS = ["insufficient funds", "exceeds balance"];
+const NO_COIN = "the settler lacks the coin for gas";
 
 interface Fees {
   readonly maxFeePerGas: bigint;
@@ -48,6 +53,8 @@ interface Sent {
   readonly gas: bigint;
   readonly hashes: Hex[];
   fees: Fees;
+  /** The last transaction that was sent. */
+  serialized: Hex | undefined;
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
@@ -98,6 +105,9 @@ export class BatchSender {
       if (this.#sent?.batch !== batch) {
         const refused = await this.#begin(batch);
         if (refused) return refused;
+      } else if (this.#sent.serialized) {
+        // The endpoint that had it may be gone, or have forgotten it; a transaction that was mined is refused.
+        await this.#broadcast(this.#sent.serialized).catch(() => undefined);
       }
       return await this.#wait(this.#sent as Sent);
     } catch (err) {
@@ -131,9 +141,7 @@ export class BatchSender {
       if (says(error, "out of gas", "gas required exceeds", "gas limit")) {
         return { status: "refused", reason: NEEDS_TOO_MUCH_GAS };
       }
-      if (says(error, "insufficient funds", "exceeds balance")) {
-        return { status: "refused", reason: "the settler lacks the coin for gas" };
-      }
+      if (says(error, ...NO_FUNDS)) return { status: "refused", reason: NO_COIN };
       throw error;
     }
     const withMargin = (gas * GAS_MARGIN_PCT) / 100n;
@@ -144,8 +152,15 @@ export class BatchSender {
       gas: withMargin < MAX_GAS ? withMargin : MAX_GAS,
       hashes: [],
       fees: await this.#marketFees(),
+      serialized: undefined,
     };
-    await this.#send(this.#sent);
+    try {
+      await this.#send(this.#sent);
+    } catch (error) {
+      if (!says(error, ...NO_FUNDS)) throw error;
+      this.#sent = undefined;
+      return { status: "refused", reason: NO_COIN };
+    }
     return undefined;
   }
 
@@ -160,19 +175,24 @@ export class BatchSender {
     return { maxFeePerGas, maxPriorityFeePerGas: tip < maxFeePerGas ? tip : maxFeePerGas };
   }
 
-  /** Dearer than before, and at least what the market asks; undefined when that is above the limit. */
+  /**
+   * Dearer than before, and what the market asks if the limit allows that; undefined when the limit is below what nodes
+   * take as a replacement.
+   */
   async #dearer(fees: Fees): Promise<Fees | undefined> {
+    const { maxFeePerGasWei } = this.#options;
     const market = await this.#marketFees();
-    const maxFeePerGas = bump(fees.maxFeePerGas, market.maxFeePerGas);
+    const wanted = bump(fees.maxFeePerGas, market.maxFeePerGas);
+    const maxFeePerGas = wanted < maxFeePerGasWei ? wanted : maxFeePerGasWei;
+    if (maxFeePerGas * 100n < fees.maxFeePerGas * LEAST_BUMP_PCT) return undefined;
     const tip = bump(fees.maxPriorityFeePerGas, market.maxPriorityFeePerGas);
-    if (maxFeePerGas > this.#options.maxFeePerGasWei) return undefined;
     return { maxFeePerGas, maxPriorityFeePerGas: tip < maxFeePerGas ? tip : maxFeePerGas };
   }
 
   async #send(sent: Sent): Promise<void> {
-    const { client, contracts, operatorId, chainId, settler, log } = this.#options;
+    const { contracts, operatorId, chainId, settler, log } = this.#options;
     for (let bumps = 0; ; bumps++) {
-      const serializedTransaction = await settler.signTransaction({
+      const serialized = await settler.signTransaction({
         type: "eip1559",
         chainId,
         nonce: sent.nonce,
@@ -181,26 +201,51 @@ export class BatchSender {
         gas: sent.gas,
         ...sent.fees,
       });
-      const hash = keccak256(serializedTransaction);
+      const hash = keccak256(serialized);
       // Known before it is sent: an answer that gets lost loses nothing.
       sent.hashes.push(hash);
+      const former = sent.serialized;
+      sent.serialized = serialized;
       try {
-        await client.sendRawTransaction({ serializedTransaction });
+        await this.#broadcast(serialized);
         log.info({ txHash: hash, nonce: sent.nonce, ...sent.fees }, "chain: sent a batch");
         return;
       } catch (error) {
-        if (says(error, "already known", "already imported")) return;
+        // No answer: it may be under way.
+        if (isNodeTrouble(error)) throw error;
+        // The nonce is taken, perhaps by this very transaction, sent before by a call whose answer was lost.
+        if (says(error, "nonce too low")) return;
         sent.hashes.pop();
+        sent.serialized = former;
         const dearer = says(error, "underpriced", "replacement") ? await this.#dearer(sent.fees) : undefined;
         if (!dearer || bumps >= MAX_BUMPS_AT_ONCE) {
           // The node did answer, so nothing is under way unless an earlier transaction is.
-          if (sent.hashes.length === 0 && !says(error, "timed out", "fetch failed")) this.#sent = undefined;
-          else if (sent.hashes.length === 0) sent.hashes.push(hash);
+          if (sent.hashes.length === 0) this.#sent = undefined;
           throw error;
         }
         sent.fees = dearer;
       }
     }
+  }
+
+  async #broadcast(serializedTransaction: Hex): Promise<void> {
+    try {
+      await this.#options.client.sendRawTransaction({ serializedTransaction });
+    } catch (error) {
+      if (!says(error, "already known", "already imported")) throw error;
+    }
+  }
+
+  /** In place of a transaction that is not mined, a dearer one; at the limit the same once more: it may have been dropped. */
+  async #resend(sent: Sent): Promise<void> {
+    const dearer = await this.#dearer(sent.fees);
+    if (dearer) {
+      sent.fees = dearer;
+      await this.#send(sent);
+      return;
+    }
+    this.#options.log.warn({ ...sent.fees }, "chain: a batch is not mined, and its fee is at the limit");
+    if (sent.serialized) await this.#broadcast(sent.serialized);
   }
 
   async #wait(sent: Sent): Promise<SettleResult> {
@@ -216,13 +261,7 @@ export class BatchSender {
         }
         if (Date.now() >= bumpAtMs) {
           bumpAtMs = Date.now() + bumpAfterMs;
-          const dearer = await this.#dearer(sent.fees);
-          if (dearer) {
-            sent.fees = dearer;
-            await this.#send(sent);
-          } else {
-            log.warn({ ...sent.fees }, "chain: a batch is not mined, and its fee is at the limit");
-          }
+          await this.#resend(sent);
         }
       } catch (err) {
         log.debug({ err }, "chain: no answer while waiting for a batch");

@@ -1,4 +1,4 @@
-import { createPublicClient, http, type Hex, type PublicClient } from "viem";
+import { createPublicClient, type Hex, type PublicClient, type Transport } from "viem";
 
 import { escrowAbi, ledgerAbi, registryAbi } from "./abi.ts";
 
@@ -14,32 +14,13 @@ export interface Contracts {
 
 export type Client = PublicClient;
 
-const TIMEOUT_MS = 10_000;
-const CALLS_AT_ONCE = 200;
-
-/** Calls made in one tick go in one HTTP request. Nothing is cached: a block number is what it is now. */
-export function rpcClient(rpcUrl: string): Client {
-  return createPublicClient({
-    transport: http(rpcUrl, {
-      batch: { batchSize: CALLS_AT_ONCE, wait: 0 },
-      timeout: TIMEOUT_MS,
-      retryCount: 2,
-    }),
-    cacheTime: 0,
-  });
+/** Nothing is cached: a block number is what it is now. */
+export function rpcClient(transport: Transport): Client {
+  return createPublicClient({ transport, cacheTime: 0 });
 }
 
-/** The configuration and the chain do not fit each other. */
-export class WrongChain extends Error {
-  override readonly name = "WrongChain";
-}
-
-/** Finds a Ledger's contracts. @throws {WrongChain} when the RPC is another chain's, or there is no Ledger */
-export async function findContracts(client: Client, ledger: Hex, chainId: number): Promise<Contracts> {
-  const actual = await client.getChainId();
-  if (actual !== chainId) throw new WrongChain(`the RPC is of chain ${actual}, expected ${chainId}`);
-  const code = await client.getCode({ address: ledger });
-  if (code === undefined) throw new WrongChain(`there is no contract at ${ledger} on chain ${chainId}`);
+/** Finds a Ledger's contracts. */
+export async function findContracts(client: Client, ledger: Hex): Promise<Contracts> {
   const [registry, escrow] = await Promise.all([
     client.readContract({ address: ledger, abi: ledgerAbi, functionName: "registry" }),
     client.readContract({ address: ledger, abi: ledgerAbi, functionName: "escrow" }),

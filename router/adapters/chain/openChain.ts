@@ -11,10 +11,12 @@ import { findContracts, rpcClient, type Contracts } from "./contracts.ts";
 import { marketReader } from "./marketReader.ts";
 import { readAccount } from "./readAccount.ts";
 import { signIn } from "./signIn.ts";
+import { RpcPool, type RpcPoolOptions, type RpcStatus } from "./rpcPool.ts";
 import { verifyEndpoint } from "./verifyEndpoint.ts";
 
 export interface ChainOptions {
-  readonly rpcUrl: string;
+  /** In order of preference; see {@link RpcPool}. */
+  readonly rpcUrls: readonly string[];
   readonly chainId: number;
   readonly ledger: Hex;
   readonly operatorId: number;
@@ -31,21 +33,27 @@ export interface ChainOptions {
   readonly receiptPollMs?: number;
   /** Default 1,000 gwei. */
   readonly maxFeePerGasWei?: bigint;
+  /** Patience with endpoints. */
+  readonly rpc?: Pick<RpcPoolOptions, "timeoutMs" | "checkEveryMs" | "penaltyMs">;
 }
 
 export interface OpenedChain extends Chain {
   readonly contracts: Contracts;
   readonly settler: Hex;
+  /** How the endpoints are doing. */
+  readonly rpcStatus: () => readonly RpcStatus[];
   readonly verifyEndpoint: VerifyEndpoint;
   readonly signIn: SignIn;
   readonly finder: AccountFinder;
 }
 
-/** Connects to the chain. @throws {WrongChain} when it is another one, or there is no Ledger */
+/** Connects to the chain. @throws {WrongChain} when an endpoint is another one's, or has no Ledger */
 export async function openChain(options: ChainOptions): Promise<OpenedChain> {
   const { chainId, operatorId, log } = options;
-  const client = rpcClient(options.rpcUrl);
-  const contracts = await findContracts(client, options.ledger, chainId);
+  const pool = new RpcPool({ ...options.rpc, urls: options.rpcUrls, chainId, ledger: options.ledger, log });
+  await pool.open();
+  const client = rpcClient(pool.transport);
+  const contracts = await findContracts(client, options.ledger);
   const settler = privateKeyToAccount(options.settlerKey);
   const market = marketReader(client, contracts);
   const changes = changeReader(client, contracts, operatorId);
@@ -65,6 +73,7 @@ export async function openChain(options: ChainOptions): Promise<OpenedChain> {
   return {
     contracts,
     settler: settler.address,
+    rpcStatus: () => pool.status(),
     verifyEndpoint: (message, signature) => verifyEndpoint(client, contracts, chainId, message, signature),
     signIn: signIn(client),
     finder: accountFinder(client, contracts, operatorId),
