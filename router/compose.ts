@@ -26,6 +26,9 @@ import { Catalog } from "./market/catalog.ts";
 import { loadAccounts } from "./market/loadAccounts.ts";
 import { Watch } from "./market/watch.ts";
 import { AccountBook } from "./model/account.ts";
+import { BookFunds } from "./model/bookFunds.ts";
+import { KeyBook } from "./model/keyBook.ts";
+import { startDayOf } from "./model/period.ts";
 import type { Clock, Journal, Logger, SequenceCounters, Store } from "./ports.ts";
 import { KeyRing } from "./request/authenticate.ts";
 import { loadCounter } from "./request/countUnits.ts";
@@ -71,6 +74,10 @@ export async function compose(config: Config, log: Logger = createLogger(config.
   const { journal, store } = storage;
   const accounts = new AccountBook();
   const keys = new KeyRing(await store.keys());
+  const startedAtMs = systemClock.nowMs();
+  const fromDay = Math.min(startDayOf("weekly", startedAtMs), startDayOf("monthly", startedAtMs));
+  const keyBook = new KeyBook(await store.keyDays(fromDay));
+  const funds = new BookFunds(accounts, keyBook, () => systemClock.nowMs());
   const catalog = new Catalog(systemClock, await store.endpoints());
   const watch = new Watch({
     chain,
@@ -126,6 +133,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     world: {
       keys,
       accounts,
+      funds,
       market: catalog,
       journal,
       upstream,

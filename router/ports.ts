@@ -2,6 +2,7 @@
 import type { AccountSnapshot } from "./model/account.ts";
 import type { Hex } from "./model/bytes.ts";
 import type { Candidate } from "./model/candidate.ts";
+import type { KeyDay } from "./model/keyBook.ts";
 import type { App, MarketSnapshot, Model } from "./model/market.ts";
 import type { Outcome } from "./model/outcome.ts";
 import type { ApiKey, BuiltBatch, Endpoint, Fact, RecordedOutcome } from "./model/record.ts";
@@ -70,7 +71,10 @@ export interface StoredBatch extends BuiltBatch {
 
 /** Queries over everything that was journaled. Sees whatever `Journal` has resolved. */
 export interface Store {
+  /** Every key, the revoked ones included. */
   keys(): Promise<readonly ApiKey[]>;
+  /** What keys have spent, day by day from `fromDay` on (since 1970, in UTC); earlier days in one. */
+  keyDays(fromDay: number): Promise<readonly KeyDay[]>;
   endpoints(): Promise<readonly Endpoint[]>;
   /** A session that was not ended; it may have expired. */
   session(tokenHash: Hex): Promise<Session | undefined>;

@@ -1,5 +1,4 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { Refusal } from "../request/refusal.ts";
 
 const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
 
@@ -7,12 +6,4 @@ const sha256 = (text: string): Buffer => createHash("sha256").update(text).diges
 export function carries(authorization: string | undefined, secret: string): boolean {
   const given = /^Bearer +(.+)$/i.exec(authorization ?? "")?.[1] ?? "";
   return timingSafeEqual(sha256(given), sha256(secret));
-}
-
-/** @throws {Refusal} 401 */
-export function authorizeAdmin(adminToken: string, authorization: string | undefined): void {
-  if (!carries(authorization, adminToken))
-    throw new Refusal(401, "authentication", "this needs the operator's admin token", {
-      headers: { "www-authenticate": "Bearer" },
-    });
 }

@@ -6,6 +6,7 @@ import { sendError } from "./errors.ts";
 import type { Route } from "./route.ts";
 import { accountRoutes } from "./routes/account.ts";
 import { inferenceRoutes } from "./routes/inference.ts";
+import { keyRoutes } from "./routes/keys.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { providerRoutes } from "./routes/provider.ts";
@@ -54,6 +55,7 @@ export function createApp(deps: AppDeps): Application {
     ...receiptRoutes(deps),
     ...accountRoutes(deps),
     ...walletRoutes(deps),
+    ...keyRoutes(deps),
     ...providerRoutes(deps),
     ...operationRoutes(deps),
   ];

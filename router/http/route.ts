@@ -9,7 +9,7 @@ export interface Exchange {
 }
 
 export interface Route {
-  readonly method: "get" | "post" | "delete";
+  readonly method: "get" | "post" | "patch" | "delete";
   /** In Express's terms; also the route's name in the metrics. */
   readonly path: string;
   /** Answers, or throws what `sendError` understands. */

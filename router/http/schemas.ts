@@ -132,12 +132,53 @@ export const EmbeddingsFields = z.object({
   provider: ProviderField.nullish(),
 });
 
-export const KeyFields = z.strictObject({
-  accountId: z
-    .int()
-    .min(1)
-    .max(2 ** 32 - 1),
-  name: z.string().min(1).max(100),
+const accountId = z
+  .int()
+  .min(1)
+  .max(2 ** 32 - 1);
+const keyName = z.string().min(1).max(100);
+/** A decimal number of tokens, in wei. */
+const tokens = z.union([z.string(), z.number()]).transform((text, context) => {
+  try {
+    return parseTokens(String(text));
+  } catch {
+    context.addIssue({ code: "custom", message: 'must be a decimal number of tokens, for instance "0.5"' });
+    return z.NEVER;
+  }
+});
+const perMinute = z.int().min(1).max(1_000_000_000).nullish();
+/** What a key may do. Null lifts a restriction. */
+const keyTerms = {
+  limit: tokens.nullish(),
+  limit_reset: z.enum(["daily", "weekly", "monthly"]).nullish(),
+  expires_at: z.iso
+    .datetime({ offset: true, error: "must be a time, for instance 2027-01-31T00:00:00Z" })
+    .transform((text) => Date.parse(text))
+    .nullish(),
+  allowed_models: z.array(model).min(1).max(100).nullish(),
+  requests_per_minute: perMinute,
+  tokens_per_minute: perMinute,
+  /** Of OpenRouter's clients; there are no keys of providers' here to be counted. */
+  include_byok_in_limit: z.boolean().nullish(),
+};
+
+export const KeyFields = z
+  .strictObject({
+    account_id: accountId.optional(),
+    /** The same; its first name. */
+    accountId: accountId.optional(),
+    name: keyName,
+    ...keyTerms,
+  })
+  .refine((fields) => (fields.account_id === undefined) !== (fields.accountId === undefined), {
+    path: ["account_id"],
+    error: "name the account that pays, once",
+  });
+
+export const KeyChanges = z.strictObject({
+  name: keyName.optional(),
+  disabled: z.boolean().optional(),
+  ...keyTerms,
 });
 
 const bytes = (most: number, what: string) =>

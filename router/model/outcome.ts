@@ -39,5 +39,7 @@ export interface Outcome {
   /** As the caller named it. */
   readonly model: string;
   readonly requestHash: Hex;
+  /** The most that the app takes on top of the paid attempt's amount. */
+  readonly appFeeWei?: Wei | undefined;
   readonly attempts: readonly Attempt[];
 }

@@ -1,15 +1,33 @@
 import type { Hex } from "./bytes.ts";
+import type { Wei } from "./money.ts";
+import type { Period } from "./period.ts";
 import type { SignedReceipt } from "./receipt.ts";
 import type { Session } from "./session.ts";
 
+/** What a key may do; what is undefined is not restricted. */
+export interface KeyTerms {
+  /** Most that may be spent, fees of apps included: altogether, or in each period. */
+  readonly limitWei?: Wei | undefined;
+  readonly limitReset?: Period | undefined;
+  readonly expiresAtMs?: number | undefined;
+  /** Names of models; `author/*` stands for all of an author's. */
+  readonly allowedModels?: readonly string[] | undefined;
+  readonly requestsPerMinute?: number | undefined;
+  readonly tokensPerMinute?: number | undefined;
+  /** Switched off for now. */
+  readonly isDisabled?: boolean | undefined;
+}
+
 /** A key of the API; the secret itself is shown once and never kept. */
-export interface ApiKey {
+export interface ApiKey extends KeyTerms {
   readonly keyId: string;
   readonly accountId: number;
   readonly name: string;
   /** SHA-256 of the secret part. */
   readonly secretHash: Hex;
   readonly createdAtMs: number;
+  /** Gone for good. */
+  readonly revokedAtMs?: number | undefined;
 }
 
 /** Where a listing is served. `apiKey` is a secret: it goes upstream and nowhere else. */
@@ -45,6 +63,7 @@ export interface BuiltBatch {
 /** What must survive a crash, as the journal keeps it. */
 export type JournalRecord =
   | { readonly kind: "outcome"; readonly outcome: RecordedOutcome }
+  /** A key was made or changed: a later one takes the place of an earlier. */
   | { readonly kind: "key"; readonly key: ApiKey }
   | { readonly kind: "keyRevoked"; readonly keyId: string; readonly atMs: number }
   | { readonly kind: "session"; readonly session: Session }
@@ -64,6 +83,8 @@ export interface RecordedOutcome {
   readonly requestId: string;
   readonly keyId: string;
   readonly model: string;
+  /** The most that the app takes on top of the last attempt's amount; counts against the key's limit. */
+  readonly appFeeWei?: Wei | undefined;
   readonly recordedAtMs: number;
   /** One per attempt, in order. */
   readonly receipts: readonly SignedReceipt[];

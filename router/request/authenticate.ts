@@ -17,24 +17,30 @@ export class KeyRing {
     for (const key of keys) this.add(key);
   }
 
+  /** Adds a key, or takes it in as it is now. */
   add(key: ApiKey): void {
     this.#keys.set(key.keyId, { key, secretHash: fromHex(key.secretHash) });
   }
 
-  /** True if there was such a key. */
-  remove(keyId: string): boolean {
-    return this.#keys.delete(keyId);
+  /** Undefined for a key that never was, or was revoked. */
+  get(keyId: string): ApiKey | undefined {
+    const key = this.#keys.get(keyId)?.key;
+    return key?.revokedAtMs === undefined ? key : undefined;
   }
 
-  get(keyId: string): ApiKey | undefined {
-    return this.#keys.get(keyId)?.key;
+  /** Keys that were not revoked, oldest first. */
+  list(includes: (key: ApiKey) => boolean): ApiKey[] {
+    return [...this.#keys.values()]
+      .map(({ key }) => key)
+      .filter((key) => key.revokedAtMs === undefined && includes(key))
+      .toSorted((a, b) => a.createdAtMs - b.createdAtMs);
   }
 
   accountIds(): number[] {
     return [...new Set([...this.#keys.values()].map(({ key }) => key.accountId))];
   }
 
-  /** The key in an `Authorization` header; undefined unless its secret is right. */
+  /** The key in an `Authorization` header, revoked or not; undefined unless its secret is right. */
   find(authorization: string | undefined): ApiKey | undefined {
     const match = KEY_FORMAT.exec(authorization ?? "");
     const entry = this.#keys.get(match?.[1] ?? "");
@@ -43,13 +49,30 @@ export class KeyRing {
   }
 }
 
-/** @throws {Refusal} 401 */
-export function authenticate(keys: KeyRing, authorization: string | undefined): ApiKey {
+function refused(message: string, reason: string): Refusal {
+  return new Refusal(401, "authentication", message, {
+    headers: { "www-authenticate": "Bearer" },
+    metadata: { reason },
+  });
+}
+
+/** Who asks, if it may still ask. @throws {Refusal} 401 */
+export function authenticate(
+  keys: KeyRing,
+  authorization: string | undefined,
+  nowMs: number = Date.now(),
+): ApiKey {
   const key = keys.find(authorization);
-  if (key) return key;
-  const message =
-    authorization === undefined
-      ? "no API key: send `Authorization: Bearer sk-ai1-...`"
-      : "this API key is not valid";
-  throw new Refusal(401, "authentication", message, { headers: { "www-authenticate": "Bearer" } });
+  if (!key)
+    throw authorization === undefined
+      ? refused("no API key: send `Authorization: Bearer sk-ai1-...`", "key_missing")
+      : refused("this API key is not valid", "key_unknown");
+  // Only those who have the secret are told this much.
+  if (key.revokedAtMs !== undefined)
+    throw refused("this API key was revoked; its account's owner can make another", "key_revoked");
+  if (key.isDisabled === true)
+    throw refused("this API key is switched off; its account's owner can switch it on", "key_disabled");
+  if (key.expiresAtMs !== undefined && key.expiresAtMs <= nowMs)
+    throw refused(`this API key expired at ${new Date(key.expiresAtMs).toISOString()}`, "key_expired");
+  return key;
 }

@@ -1,11 +1,10 @@
 import { appFeeUp } from "../model/offer.ts";
 import { failedAttempt, type Attempt } from "../model/outcome.ts";
-import type { Shortage } from "../model/account.ts";
 import type { Candidate } from "../model/candidate.ts";
 import { UpstreamError, type UpstreamFault } from "../ports.ts";
 import { complete } from "./complete.ts";
 import type { Delivery } from "./delivery.ts";
-import { shortOf, type RequestHold } from "./hold.ts";
+import { shortOf, type PurseShortage, type RequestHold } from "./hold.ts";
 import { ceilingAt, type PromptSize } from "./price.ts";
 import { CallerLeft } from "./refusal.ts";
 import type { Reply } from "./reply.ts";
@@ -43,7 +42,7 @@ export async function forward(
 ): Promise<Delivery> {
   const { demand, app } = request;
   const past: PastTry[] = [];
-  let shortage: Shortage | undefined;
+  let shortage: PurseShortage | undefined;
   const retries = new Retries(ranked, request.startedAtMs + world.deadlineMs, world.random);
   for (;;) {
     const next = retries.next(world.clock.nowMs());
@@ -54,7 +53,7 @@ export async function forward(
     if (candidate.offer.retiresAtSec * 1000 <= world.clock.nowMs()) continue;
     const ceiling = ceilingAt(demand, size, candidate);
     const feeWei = appFeeUp(ceiling.amountWei, app.feeBps, app.maxAppFeePct);
-    const missing = hold.cover(ceiling.amountWei + feeWei);
+    const missing = await hold.cover(ceiling.amountWei + feeWei);
     if (missing) {
       shortage ??= missing;
       continue;

@@ -1,5 +1,6 @@
 import { contentHash } from "../model/commitment.ts";
 import type { Hex } from "../model/bytes.ts";
+import type { Wei } from "../model/money.ts";
 import { appFeeUp } from "../model/offer.ts";
 import type { Attempt } from "../model/outcome.ts";
 import type { SignedReceipt } from "../model/receipt.ts";
@@ -32,7 +33,9 @@ export async function record(
   requestHash: Hex,
   attempts: readonly Attempt[],
 ): Promise<readonly SignedReceipt[]> {
-  const { requestId, accountId, keyId, app, demand } = request;
+  const { requestId, key, app, demand } = request;
+  const { accountId, keyId } = key;
+  const feeWei = (amountWei: Wei): Wei => appFeeUp(amountWei, app.feeBps, app.maxAppFeePct);
   const startedAtMs = world.clock.nowMs();
   try {
     const receipts = await world.journal.commit({
@@ -42,14 +45,13 @@ export async function record(
       appId: demand.appId,
       model: demand.model,
       requestHash,
+      appFeeWei: feeWei(attempts.at(-1)?.amountWei ?? 0n),
       attempts,
     });
-    world.accounts.recorded(
-      accountId,
-      receipts.map(({ receipt: { seq, amountWei } }) => ({
-        seq,
-        costWei: amountWei + appFeeUp(amountWei, app.feeBps, app.maxAppFeePct),
-      })),
+    world.funds.recorded(
+      key,
+      receipts.map(({ receipt: { seq, amountWei } }) => ({ seq, costWei: amountWei + feeWei(amountWei) })),
+      world.clock.nowMs(),
     );
     return receipts;
   } catch (error) {

@@ -4,6 +4,7 @@ import type { Attempt } from "../model/outcome.ts";
 import type { SignedReceipt } from "../model/receipt.ts";
 import { chooseOffer } from "../routing/chooseOffer.ts";
 import { authenticate } from "./authenticate.ts";
+import { authorizeModel } from "./authorizeModel.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Demand } from "./demand.ts";
 import { forward } from "./forward.ts";
@@ -32,11 +33,11 @@ export interface Call {
  * @throws {CallerLeft} when there is nobody to tell
  */
 export async function serve(world: World, call: Call, reply: Reply): Promise<void> {
-  const { accounts, market, clock, metrics } = world;
+  const { market, clock, metrics } = world;
   const startedAtMs = clock.nowMs();
 
   // Who asks, for what?
-  const key = authenticate(world.keys, call.authorization);
+  const key = authenticate(world.keys, call.authorization, startedAtMs);
   const demand = await call.read();
   const requestHash = requestHashOf(demand.body);
   if (world.journal.failure()) throw journalDown();
@@ -44,8 +45,7 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
   const { requestId } = call;
   const request: Request = {
     requestId,
-    accountId: key.accountId,
-    keyId: key.keyId,
+    key,
     demand,
     app,
     startedAtMs,
@@ -54,6 +54,7 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
   // How big is it, and who could do it?
   const model = market.model(demand.model);
   if (!model) throw notFound(`there is no model ${demand.model}`, { reason: "model_not_found" });
+  authorizeModel(key, model.name);
   const candidates = market.candidates(model.modelId);
   const size = await sizePrompt(demand, model.unit, candidates);
   // Of one of its prompts: that is what has to fit.
@@ -71,7 +72,7 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
   metrics.stage("price", (clock.nowMs() - startedAtMs) / 1000);
 
   // Hold, send, bill. Whatever happens, the hold ends here, after everything that was served is in the book.
-  const hold = new RequestHold(accounts, key.accountId);
+  const hold = new RequestHold(world.funds.pursesOf(key));
   const failures: Attempt[] = [];
   let isRecorded = false;
   try {

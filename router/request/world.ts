@@ -1,4 +1,6 @@
 import type { AccountBook } from "../model/account.ts";
+import type { Funds } from "../model/funds.ts";
+import type { ApiKey } from "../model/record.ts";
 import type { Clock, Journal, Logger, Market, Metrics, Upstream } from "../ports.ts";
 import type { KeyRing } from "./authenticate.ts";
 import type { Demand } from "./demand.ts";
@@ -7,6 +9,8 @@ import type { Demand } from "./demand.ts";
 export interface World {
   readonly keys: KeyRing;
   readonly accounts: AccountBook;
+  /** Where requests' money comes from: the accounts, within the limits of their keys. */
+  readonly funds: Funds;
   readonly market: Market;
   readonly journal: Journal;
   readonly upstream: Upstream;
@@ -25,8 +29,7 @@ export interface World {
 export interface Request {
   /** `gen-...` */
   readonly requestId: string;
-  readonly accountId: number;
-  readonly keyId: string;
+  readonly key: ApiKey;
   readonly demand: Demand;
   readonly app: { readonly feeBps: number; readonly maxAppFeePct: number };
   readonly startedAtMs: number;

@@ -93,6 +93,10 @@ export class MemoryStore implements Store {
     return [];
   }
 
+  async keyDays(): Promise<[]> {
+    return [];
+  }
+
   async endpoints(): Promise<[]> {
     return [];
   }

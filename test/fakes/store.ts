@@ -22,6 +22,10 @@ export class FakeStore implements Store {
     return this.#journal.facts.flatMap((fact) => (fact.kind === "key" ? [fact.key] : []));
   }
 
+  async keyDays(): Promise<[]> {
+    return [];
+  }
+
   async endpoints(): Promise<readonly Endpoint[]> {
     return this.#journal.facts.flatMap((fact) => (fact.kind === "endpoint" ? [fact.endpoint] : []));
   }

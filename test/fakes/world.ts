@@ -2,7 +2,9 @@
 import { createHash } from "node:crypto";
 import { Catalog } from "../../router/market/catalog.ts";
 import { AccountBook, type AccountSnapshot } from "../../router/model/account.ts";
+import { BookFunds } from "../../router/model/bookFunds.ts";
 import { toHex } from "../../router/model/bytes.ts";
+import { KeyBook, type KeyDay } from "../../router/model/keyBook.ts";
 import type { MarketSnapshot } from "../../router/model/market.ts";
 import type { Offer } from "../../router/model/offer.ts";
 import type { ApiKey, Endpoint } from "../../router/model/record.ts";
@@ -119,7 +121,14 @@ export interface FakeWorld extends World {
 }
 
 /** Two providers (listing 1 cheap, listing 2 dear) unless told otherwise, and 1,000,000 wei. */
-export function fakeWorld(options: { offers?: readonly Offer[]; balanceWei?: bigint } = {}): FakeWorld {
+export function fakeWorld(
+  options: {
+    offers?: readonly Offer[];
+    balanceWei?: bigint;
+    key?: Partial<ApiKey>;
+    keyDays?: readonly KeyDay[];
+  } = {},
+): FakeWorld {
   const offers = options.offers ?? [
     sampleOffer(),
     sampleOffer({ offerId: 200, listingId: 2, providerId: 2, inputPrice: 20n, outputPrice: 60n }),
@@ -134,8 +143,9 @@ export function fakeWorld(options: { offers?: readonly Offer[]; balanceWei?: big
   const accounts = new AccountBook();
   accounts.refresh(sampleSnapshot({ balanceWei: options.balanceWei ?? 1_000_000n }));
   return {
-    keys: new KeyRing([sampleKey]),
+    keys: new KeyRing([{ ...sampleKey, ...options.key }]),
     accounts,
+    funds: new BookFunds(accounts, new KeyBook(options.keyDays), () => clock.nowMs()),
     market,
     journal: new FakeJournal(),
     upstream: new FakeUpstream(),

@@ -17,6 +17,7 @@ export function recordOutcome(outcome: Outcome, firstSeq: number, recorder: Reco
     requestId: outcome.requestId,
     keyId: outcome.keyId,
     model: outcome.model,
+    ...(outcome.appFeeWei !== undefined && outcome.appFeeWei > 0n && { appFeeWei: outcome.appFeeWei }),
     recordedAtMs: recorder.clock.nowMs(),
     receipts: outcome.attempts.map((attempt, i) =>
       recorder.sign({

@@ -1,7 +1,10 @@
 import type { SignedReceipt } from "../../model/receipt.ts";
 import type { BuiltBatch, Fact, JournalRecord, RecordedOutcome } from "../../model/record.ts";
 import { MOST_SESSIONS, type Session } from "../../model/session.ts";
+import { termsToText } from "../journal/recordText.ts";
 import type { Sql } from "./sql.ts";
+
+const DAY_MS = 86_400_000;
 
 /** Writes journal records into the tables, in order. Writing one twice changes nothing. */
 export async function applyRecords(sql: Sql, records: readonly JournalRecord[]): Promise<void> {
@@ -16,13 +19,20 @@ export async function applyRecords(sql: Sql, records: readonly JournalRecord[]):
 async function applyOutcomes(sql: Sql, outcomes: readonly RecordedOutcome[]): Promise<void> {
   const rows = outcomes.flatMap((outcome) => outcome.receipts.map((signed) => ({ outcome, ...signed })));
   const column = <T>(of: (row: SignedReceipt & { outcome: RecordedOutcome }) => T): T[] => rows.map(of);
+  // Only rows that are new count for their keys, so that nothing is counted twice.
   await sql.rows(
-    `INSERT INTO receipts
-     SELECT a, s, o, p, i, u, t, m, decode(q, 'hex'), decode(r, 'hex'), v, decode(g, 'hex'), d, k, n, c
-     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::integer[], $7::smallint[],
-       $8::numeric[], $9::text[], $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[],
-       $16::bigint[]) AS new (a, s, o, p, i, u, t, m, q, r, v, g, d, k, n, c)
-     ON CONFLICT DO NOTHING`,
+    `WITH added AS (
+       INSERT INTO receipts (account_id, seq, offer_id, app_id, input_units, output_units, timing, amount, request_hash,
+         response_hash, served_at, signature, request_id, key_id, model, recorded_at_ms, app_fee)
+       SELECT a, s, o, p, i, u, t, m, decode(q, 'hex'), decode(r, 'hex'), v, decode(g, 'hex'), d, k, n, c, f
+       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::integer[], $7::smallint[],
+         $8::numeric[], $9::text[], $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[],
+         $16::bigint[], $17::numeric[]) AS new (a, s, o, p, i, u, t, m, q, r, v, g, d, k, n, c, f)
+       ON CONFLICT DO NOTHING
+       RETURNING key_id, recorded_at_ms, amount + app_fee AS cost)
+     INSERT INTO key_days SELECT key_id, recorded_at_ms / ${DAY_MS}, sum(cost) FROM added WHERE cost > 0 GROUP BY 1, 2
+       ORDER BY 1, 2
+     ON CONFLICT (key_id, day) DO UPDATE SET spent = key_days.spent + excluded.spent`,
     [
       column(({ receipt }) => receipt.accountId),
       column(({ receipt }) => receipt.seq),
@@ -40,6 +50,9 @@ async function applyOutcomes(sql: Sql, outcomes: readonly RecordedOutcome[]): Pr
       column(({ outcome }) => outcome.keyId),
       column(({ outcome }) => outcome.model),
       column(({ outcome }) => outcome.recordedAtMs),
+      column(({ outcome, receipt }) =>
+        (receipt === outcome.receipts.at(-1)?.receipt ? (outcome.appFeeWei ?? 0n) : 0n).toString(),
+      ),
     ],
   );
   const spans = new Map<number, { first: number; next: number }>();
@@ -61,14 +74,13 @@ async function applyOutcomes(sql: Sql, outcomes: readonly RecordedOutcome[]): Pr
 async function applyFact(sql: Sql, fact: Fact): Promise<void> {
   switch (fact.kind) {
     case "key": {
-      const { keyId, accountId, name, secretHash, createdAtMs } = fact.key;
-      await sql.rows("INSERT INTO api_keys VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING", [
-        keyId,
-        accountId,
-        name,
-        secretHash,
-        createdAtMs,
-      ]);
+      const { keyId, accountId, name, secretHash, createdAtMs, revokedAtMs, ...terms } = fact.key;
+      await sql.rows(
+        `INSERT INTO api_keys (key_id, account_id, name, secret_hash, created_at_ms, revoked_at_ms, terms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (key_id) DO UPDATE SET name = excluded.name, terms = excluded.terms`,
+        [keyId, accountId, name, secretHash, createdAtMs, revokedAtMs ?? null, termsToText(terms)],
+      );
       return;
     }
     case "keyRevoked":

@@ -88,6 +88,22 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE INDEX sessions_owner ON sessions (owner, created_at_ms)`,
     `CREATE INDEX sessions_expiry ON sessions (expires_at_ms)`,
   ],
+  [
+    // On the row that was paid: the most that the app takes on top.
+    `ALTER TABLE receipts ADD COLUMN app_fee numeric(78, 0) NOT NULL DEFAULT 0`,
+    // What a key may do, as the journal's JSON: read as a whole, never searched.
+    `ALTER TABLE api_keys ADD COLUMN terms text NOT NULL DEFAULT '{}'`,
+    // What a key has spent on a day (since 1970, in UTC). It outlives the receipts that it sums up.
+    `CREATE TABLE key_days (
+      key_id text NOT NULL,
+      day integer NOT NULL,
+      spent numeric(78, 0) NOT NULL,
+      PRIMARY KEY (key_id, day)
+    )`,
+    `INSERT INTO key_days SELECT key_id, recorded_at_ms / 86400000, sum(amount) FROM receipts
+     WHERE amount > 0 GROUP BY 1, 2`,
+    `CREATE INDEX api_keys_account ON api_keys (account_id)`,
+  ],
 ];
 
 /** Any two routers agree on this number, so that one migrates and the others wait. */

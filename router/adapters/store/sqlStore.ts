@@ -1,6 +1,7 @@
 import type { Hex } from "../../model/bytes.ts";
 import type { ApiKey, BatchSlice, Endpoint } from "../../model/record.ts";
 import type { BatchState, Store, StoredBatch, StoredReceipt } from "../../ports.ts";
+import { termsFromText } from "../journal/recordText.ts";
 import type { Int, Sql } from "./sql.ts";
 
 interface ReceiptRow {
@@ -22,6 +23,16 @@ interface ReceiptRow {
   recorded_at_ms: Int;
 }
 
+interface KeyRow {
+  key_id: string;
+  account_id: Int;
+  name: string;
+  secret_hash: Hex;
+  created_at_ms: Int;
+  revoked_at_ms: Int | null;
+  terms: string;
+}
+
 interface BatchRow {
   batch_no: Int;
   bytes: string;
@@ -35,6 +46,18 @@ interface BatchRow {
 const RECEIPTS = `SELECT account_id, seq, offer_id, app_id, input_units, output_units, timing, amount::text AS amount,
   encode(request_hash, 'hex') AS request_hash, encode(response_hash, 'hex') AS response_hash, served_at,
   encode(signature, 'hex') AS signature, request_id, key_id, model, recorded_at_ms FROM receipts`;
+
+const KEYS = `SELECT key_id, account_id, name, secret_hash, created_at_ms, revoked_at_ms, terms FROM api_keys`;
+
+const keyOf = (row: KeyRow): ApiKey => ({
+  keyId: row.key_id,
+  accountId: Number(row.account_id),
+  name: row.name,
+  secretHash: row.secret_hash,
+  createdAtMs: Number(row.created_at_ms),
+  ...(row.revoked_at_ms !== null && { revokedAtMs: Number(row.revoked_at_ms) }),
+  ...termsFromText(row.terms),
+});
 
 const BATCHES = `SELECT batch_no, encode(bytes, 'hex') AS bytes, commitment, built_at_ms, state, tx_hash, block_number
   FROM batches`;
@@ -99,19 +122,16 @@ export function sqlStore(sql: Sql, operatorId: number, current: () => Promise<vo
   };
 
   return {
-    keys: async () =>
+    keys: async () => (await rows<KeyRow>(`${KEYS} ORDER BY created_at_ms, key_id`)).map(keyOf),
+    keyDays: async (fromDay) =>
+      // What is older counts as one day: nobody asks when.
       (
-        await rows<{ key_id: string; account_id: Int; name: string; secret_hash: Hex; created_at_ms: Int }>(
-          `SELECT key_id, account_id, name, secret_hash, created_at_ms FROM api_keys WHERE revoked_at_ms IS NULL
-           ORDER BY created_at_ms, key_id`,
+        await rows<{ key_id: string; day: number; spent: string }>(
+          `SELECT key_id, greatest(day, $1) AS day, sum(spent)::text AS spent FROM key_days
+           GROUP BY 1, 2 ORDER BY 1, 2`,
+          [fromDay - 1],
         )
-      ).map((row): ApiKey => ({
-        keyId: row.key_id,
-        accountId: Number(row.account_id),
-        name: row.name,
-        secretHash: row.secret_hash,
-        createdAtMs: Number(row.created_at_ms),
-      })),
+      ).map(({ key_id, day, spent }) => ({ keyId: key_id, day, spentWei: BigInt(spent) })),
     endpoints: async () =>
       (
         await rows<{

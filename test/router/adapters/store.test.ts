@@ -7,8 +7,8 @@ import { openFileJournal, type FileJournal } from "../../../router/adapters/jour
 import { openPostgresJournal } from "../../../router/adapters/journal/postgresJournal.ts";
 import { postgresDatabase } from "../../../router/adapters/store/postgresDatabase.ts";
 import { openProjectedStore, type ProjectedStore } from "../../../router/adapters/store/projectedStore.ts";
-import type { BuiltBatch } from "../../../router/model/record.ts";
 import { MOST_SESSIONS, type Session } from "../../../router/model/session.ts";
+import type { ApiKey, BuiltBatch } from "../../../router/model/record.ts";
 import { JournalFailure, type Journal, type SequenceCounters, type Store } from "../../../router/ports.ts";
 import { startPostgres, type TestPostgres } from "../../fakes/postgres.ts";
 import {
@@ -110,6 +110,43 @@ const DRIVERS: readonly { name: string; open: (test: TestContext) => Promise<() 
 
 for (const { name, open } of DRIVERS) {
   describe(`store: ${name}`, () => {
+    it("has what keys may do and what they have spent, day by day, counted once", async (t) => {
+      const start = await open(t);
+      let durable = await start();
+      await durable.journal.openAccount(1, 0);
+      const key: ApiKey = {
+        keyId: "key-1",
+        accountId: 1,
+        name: "laptop",
+        secretHash: `0x${"cd".repeat(32)}`,
+        createdAtMs: 1_700_000_000_000,
+      };
+      const changed: ApiKey = { ...key, name: "desktop", limitWei: 10n ** 24n, limitReset: "weekly" };
+      await durable.journal.append({ kind: "key", key });
+      await durable.journal.append({ kind: "key", key: changed });
+      const paid = sampleAttempt({ amountWei: 1_000n });
+      await durable.journal.commit({ ...sampleOutcome(1, [FAILED_ATTEMPT, paid]), appFeeWei: 7n });
+      await durable.journal.commit(sampleOutcome(1, [FAILED_ATTEMPT]));
+      await Promise.all(Array.from({ length: 50 }, () => durable.journal.commit(sampleOutcome(1, [paid]))));
+      const today = Math.floor(Date.now() / 86_400_000);
+      for (let restarts = 0; restarts < 2; restarts++) {
+        assert.deepEqual(await durable.store.keys(), [changed]);
+        const days = await durable.store.keyDays(today - 1);
+        const spentWei = days.reduce((sum, each) => sum + each.spentWei, 0n);
+        assert.deepEqual([days[0]?.keyId, spentWei], ["key-1", 51n * 1_000n + 7n]);
+        // Asked for later days, it still has the sum.
+        assert.deepEqual(await durable.store.keyDays(today + 9), [
+          { keyId: "key-1", day: today + 8, spentWei },
+        ]);
+        await durable.close();
+        durable = await start();
+      }
+      await durable.journal.append({ kind: "keyRevoked", keyId: "key-1", atMs: 5 });
+      await durable.journal.append({ kind: "key", key });
+      assert.equal((await durable.store.keys())[0]?.revokedAtMs, 5, "what is revoked stays so");
+      await durable.close();
+    });
+
     it("has every receipt that was committed, to the wei, also after a restart", async (t) => {
       const start = await open(t);
       let durable = await start();
@@ -189,7 +226,7 @@ for (const { name, open } of DRIVERS) {
       await journal.append({ kind: "key", key });
       await journal.append({ kind: "key", key: { ...key, keyId: "k2", createdAtMs: 6 } });
       await journal.append({ kind: "keyRevoked", keyId: "k2", atMs: 7 });
-      assert.deepEqual(await store.keys(), [key]);
+      assert.deepEqual(await store.keys(), [key, { ...key, keyId: "k2", createdAtMs: 6, revokedAtMs: 7 }]);
 
       const endpoint = {
         listingId: 4,
