@@ -29,7 +29,7 @@ import { AccountBook } from "./model/account.ts";
 import { BookFunds } from "./model/bookFunds.ts";
 import { KeyBook } from "./model/keyBook.ts";
 import { startDayOf } from "./model/period.ts";
-import type { Clock, Journal, Logger, SequenceCounters, Store } from "./ports.ts";
+import type { Clock, Journal, Logger, OperatorInfo, SequenceCounters, Store } from "./ports.ts";
 import { KeyRing } from "./request/authenticate.ts";
 import { loadCounter } from "./request/countUnits.ts";
 import { MAX_BATCH_GAS } from "./settlement/build.ts";
@@ -67,10 +67,18 @@ export async function compose(config: Config, log: Logger = createLogger(config.
   const { operatorId } = config;
   const domain = { chainId: config.chainId, verifyingContract: config.ledger };
   const signer = receiptSigner(config.receiptKey, domain);
-  const chain = await openChain({ ...config, receiptKeyAddress: signer.address, log });
-  await checkOperator(chain, signer, config, log);
+  // The chain is opened first: it says whose journal this is.
+  const late: { storage?: Storage } = {};
+  const chain = await openChain({
+    ...config,
+    receiptKeyAddress: signer.address,
+    log,
+    maySettle: async () => late.storage !== undefined && late.storage.leads(),
+  });
+  const { payee } = await checkOperator(chain, signer, config, log);
 
   const storage = await openStorage(config, signer, log);
+  late.storage = storage;
   const { journal, store } = storage;
   const accounts = new AccountBook();
   const keys = new KeyRing(await store.keys());
@@ -148,6 +156,14 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     store,
     chain: { account: (accountId) => watch.loadAccount(accountId) },
     finder: chain.finder,
+    relay: chain.relay,
+    network: {
+      chainId: config.chainId,
+      operatorId,
+      payee,
+      contracts: chain.contracts,
+      minDepositWei: config.minDepositWei,
+    },
     sessions: new Sessions({
       journal,
       store,
@@ -247,7 +263,7 @@ async function checkOperator(
   signer: ReceiptSigner,
   config: Config,
   log: Logger,
-): Promise<void> {
+): Promise<OperatorInfo> {
   const operator = await chain.operator();
   const problem = !operator.receiptKeyKnown
     ? `${signer.address} (AI1NET_RECEIPT_KEY) is no receipt key of operator ${config.operatorId}: Registry.addReceiptKey`
@@ -260,6 +276,7 @@ async function checkOperator(
       { settler: chain.settler },
       "router: the settler has nothing to pay gas with; nothing will settle",
     );
+  return operator;
 }
 
 interface Storage {

@@ -56,6 +56,9 @@ const Environment = z.object({
   AI1NET_RECEIPT_KEY: privateKey,
   AI1NET_ADMIN_TOKEN: z.string().min(32, "must have at least 32 characters"),
   AI1NET_SIGN_IN_DOMAINS: domains.default([]),
+  AI1NET_RELAYER_KEY: privateKey.optional(),
+  AI1NET_RELAY_GAS_PER_HOUR: integer(0, Number.MAX_SAFE_INTEGER).default(50_000_000),
+  AI1NET_RELAY_MIN_DEPOSIT: tokens.default(10n ** 18n),
   AI1NET_ALLOW_LOOPBACK: flag.default(false),
   AI1NET_SETTLE_MAX_AGE_MS: integer(100, 3_000_000).default(60_000),
   AI1NET_SETTLE_MAX_ROWS: integer(1, 16_384).default(5_000),
@@ -84,6 +87,12 @@ export interface Config {
   readonly adminToken: string;
   /** Sites whose visitors may sign in with their wallets, as `host` or `host:port`; besides the router's own. */
   readonly signInDomains: readonly string[];
+  /** Pays the gas of others' deposits; undefined: the settler does. */
+  readonly relayerKey: Hex | undefined;
+  /** Gas of all deposits that are relayed in one hour. */
+  readonly relayGasPerHour: bigint;
+  /** Less than this is not relayed. */
+  readonly minDepositWei: Wei;
   /** Development: providers may be on loopback, over plain HTTP. */
   readonly allowLoopback: boolean;
   readonly settleMaxAgeMs: number;
@@ -137,6 +146,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     receiptKey: value.AI1NET_RECEIPT_KEY as Hex,
     adminToken: value.AI1NET_ADMIN_TOKEN,
     signInDomains: value.AI1NET_SIGN_IN_DOMAINS,
+    relayerKey: value.AI1NET_RELAYER_KEY as Hex | undefined,
+    relayGasPerHour: BigInt(value.AI1NET_RELAY_GAS_PER_HOUR),
+    minDepositWei: value.AI1NET_RELAY_MIN_DEPOSIT,
     allowLoopback: value.AI1NET_ALLOW_LOOPBACK,
     settleMaxAgeMs: value.AI1NET_SETTLE_MAX_AGE_MS,
     settleMaxRows: value.AI1NET_SETTLE_MAX_ROWS,

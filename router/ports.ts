@@ -227,6 +227,62 @@ export interface AccountFinder {
   ofSigner(signer: Hex): Promise<readonly AccountSnapshot[]>;
 }
 
+/** What an account is, for ever: its operator is the router's own. */
+export interface Terms {
+  readonly owner: Hex;
+  readonly signer: Hex;
+  readonly strict: boolean;
+  readonly maxAppFeePct: number;
+}
+
+/** A deposit that its payer signed, or that already lies at the account's deposit address. Times are Unix s. */
+export type Deposit =
+  | {
+      /** ERC-3009 `receiveWithAuthorization`, whose nonce is the hash of the grant. */
+      readonly kind: "authorization";
+      readonly terms: Terms;
+      readonly salt: Hex;
+      readonly amountWei: bigint;
+      readonly validAfter: bigint;
+      readonly validBefore: bigint;
+      readonly signature: Hex;
+    }
+  | {
+      /** ERC-2612, or an allowance given before, with a signed grant. */
+      readonly kind: "permit";
+      readonly terms: Terms;
+      readonly salt: Hex;
+      readonly amountWei: bigint;
+      readonly deadline: bigint;
+      readonly permit: { readonly v: number; readonly r: Hex; readonly s: Hex };
+      readonly grantSignature: Hex;
+    }
+  | { readonly kind: "sweep"; readonly terms: Terms };
+
+/** What became of a transaction sent for somebody. */
+export type RelayResult =
+  | {
+      readonly status: "mined";
+      readonly accountId: number;
+      readonly amountWei: bigint;
+      readonly txHash: Hex;
+    }
+  /** It was done before. */
+  | { readonly status: "already"; readonly accountId: number }
+  /** It can't succeed; `reason` is the contracts' error. Nothing was sent. */
+  | { readonly status: "refused"; readonly reason: string }
+  /** Nothing was sent for want of room: gas, budget, or a turn. */
+  | { readonly status: "busy"; readonly reason: string }
+  /** No answer in time; it may still be mined. Asking again goes on waiting. */
+  | { readonly status: "unknown"; readonly txHash: Hex };
+
+/** Pays the gas of others' deposits. */
+export interface Relay {
+  deposit(deposit: Deposit): Promise<RelayResult>;
+  /** Where tokens for the account of `terms` may be sent. */
+  depositAddress(terms: Terms): Promise<Hex>;
+}
+
 // -------------------------------------------------------------------- market
 
 /** What became of a try, as it counts for a listing. `cancelled` says nothing about it. */

@@ -5,6 +5,7 @@ import type { AppDeps } from "./deps.ts";
 import { sendError } from "./errors.ts";
 import type { Route } from "./route.ts";
 import { accountRoutes } from "./routes/account.ts";
+import { depositRoutes } from "./routes/deposits.ts";
 import { inferenceRoutes } from "./routes/inference.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { modelRoutes } from "./routes/models.ts";
@@ -56,6 +57,7 @@ export function createApp(deps: AppDeps): Application {
     ...accountRoutes(deps),
     ...walletRoutes(deps),
     ...keyRoutes(deps),
+    ...depositRoutes(deps),
     ...providerRoutes(deps),
     ...operationRoutes(deps),
   ];

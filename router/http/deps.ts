@@ -1,8 +1,34 @@
 import type { Catalog } from "../market/catalog.ts";
-import type { AccountFinder, Chain, ProveRow, RefuseEndpoint, Store, VerifyEndpoint } from "../ports.ts";
+import type { Hex } from "../model/bytes.ts";
+import type { Wei } from "../model/money.ts";
+import type {
+  AccountFinder,
+  Chain,
+  ProveRow,
+  Relay,
+  RefuseEndpoint,
+  Store,
+  VerifyEndpoint,
+} from "../ports.ts";
 import type { World } from "../request/world.ts";
 import type { Gate } from "./gate.ts";
 import type { Sessions } from "./sessions.ts";
+
+/** Where this router's money is. */
+export interface Network {
+  readonly chainId: number;
+  readonly operatorId: number;
+  /** Whom the operator has itself paid. */
+  readonly payee: Hex;
+  readonly contracts: {
+    readonly ledger: Hex;
+    readonly registry: Hex;
+    readonly escrow: Hex;
+    readonly token: Hex;
+    readonly disputes: Hex;
+  };
+  readonly minDepositWei: Wei;
+}
 
 /** Everything that the app is built of. */
 export interface AppDeps {
@@ -13,6 +39,8 @@ export interface AppDeps {
   readonly chain: Pick<Chain, "account">;
   readonly finder: AccountFinder;
   readonly sessions: Sessions;
+  readonly relay: Relay;
+  readonly network: Network;
   readonly operatorId: number;
   readonly adminToken: string;
   readonly proveRow: ProveRow;

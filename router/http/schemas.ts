@@ -191,6 +191,68 @@ export const SignInFields = z.strictObject({
   signature: bytes(8_192, "a signature, 0x and hex digits"),
 });
 
+const address = z.templateLiteral(["0x", z.string().regex(/^[0-9a-fA-F]{40}$/)], {
+  error: "must be an address, 0x and 40 hex digits",
+});
+const bytes32 = z.templateLiteral(["0x", z.string().regex(/^[0-9a-fA-F]{64}$/)], {
+  error: "must be 32 bytes, 0x and 64 hex digits",
+});
+/** A whole number as a decimal string: JSON's own lose what is above 2^53. */
+const decimal = (bits: number) =>
+  z
+    .string()
+    .regex(/^\d{1,78}$/, "must be a whole number as a decimal string")
+    .transform(BigInt)
+    .refine((value) => value < 1n << BigInt(bits), `must fit into ${bits} bits`);
+
+export const MOST_APP_FEE_PCT = 20;
+/** Of an account with this router's operator. */
+export const TermsFields = z
+  .strictObject({
+    owner: address,
+    /** Default: the owner. */
+    signer: address.optional(),
+    strict: z.boolean().default(false),
+    max_app_fee_pct: z.int().min(0).max(MOST_APP_FEE_PCT).default(MOST_APP_FEE_PCT),
+  })
+  .transform(({ owner, signer, strict, max_app_fee_pct }) => ({
+    owner,
+    signer: signer ?? owner,
+    strict,
+    maxAppFeePct: max_app_fee_pct,
+  }));
+
+const signature = bytes(8_192, "a signature, 0x and hex digits");
+export const DepositFields = z
+  .strictObject({
+    terms: TermsFields,
+    authorization: z
+      .strictObject({
+        salt: bytes32,
+        amount_wei: decimal(96),
+        valid_after: decimal(256),
+        valid_before: decimal(256),
+        signature,
+      })
+      .optional(),
+    permit: z
+      .strictObject({
+        salt: bytes32,
+        amount_wei: decimal(96),
+        deadline: decimal(256),
+        /** Of the permit; left out by a wallet that gave the allowance beforehand. */
+        signature: z.templateLiteral(["0x", z.string().regex(/^[0-9a-fA-F]{130}$/)]).optional(),
+        grant_signature: signature,
+      })
+      .optional(),
+    sweep: z.literal(true).optional(),
+  })
+  .refine(
+    ({ authorization, permit, sweep }) =>
+      [authorization, permit, sweep].filter((way) => way !== undefined).length === 1,
+    "give one of `authorization`, `permit` and `sweep`",
+  );
+
 const u24 = z.int().min(1).max(MAX_UNITS);
 
 export const EndpointFields = z.strictObject({

@@ -7,9 +7,10 @@ import type { AppDeps } from "../../router/http/deps.ts";
 import { Gate } from "../../router/http/gate.ts";
 import { Sessions } from "../../router/http/sessions.ts";
 import { FakeFinder } from "./finder.ts";
+import { FakeRelay } from "./relay.ts";
 import { FakeSignIn } from "./signIn.ts";
 import { FakeStore } from "./store.ts";
-import { fakeWorld, type FakeWorld } from "./world.ts";
+import { fakeWorld, OWNER, type FakeWorld } from "./world.ts";
 
 export const ADMIN_TOKEN = "t".repeat(32);
 /** Whose visitors may sign in. */
@@ -48,6 +49,14 @@ export async function runApp(
       allowsDomain: (domain) => domain === SITE,
       secret: ADMIN_TOKEN,
     }),
+    relay: new FakeRelay(),
+    network: {
+      chainId: 31_337,
+      operatorId: 3,
+      payee: OWNER,
+      contracts: { ledger: OWNER, registry: OWNER, escrow: OWNER, token: OWNER, disputes: OWNER },
+      minDepositWei: 1_000n,
+    },
     operatorId: 3,
     adminToken: ADMIN_TOKEN,
     proveRow: async () => undefined,

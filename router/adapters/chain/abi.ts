@@ -78,6 +78,40 @@ export const registryAbi = parseAbi([
   "error Registry_OfferNotBillable(uint32 offerId, uint40 servedFrom, uint40 servedTo)",
 ]);
 
+/** What deposits need of the Escrow, and what they may fail with. */
+export const escrowDepositAbi = parseAbi([
+  "struct Terms { address owner; uint24 operatorId; address signer; bool strict; uint8 maxAppFeePct; }",
+  "function depositWithAuthorization(Terms terms, bytes32 salt, uint96 amount, uint256 validAfter, uint256 validBefore, bytes signature) returns (uint32)",
+  "function depositWithPermit(Terms terms, bytes32 salt, uint96 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s, bytes grantSignature) returns (uint32)",
+  "function sweep(Terms terms) returns (uint32 accountId, uint96 amount)",
+  "function depositAddress(Terms terms) view returns (address)",
+  "function accountIdOf(Terms terms) view returns (uint32)",
+  "function disputes() view returns (address)",
+  "event Deposited(uint32 indexed accountId, address indexed from, uint96 amount)",
+  "error Escrow_ZeroAmount()",
+  "error Escrow_ZeroAddress()",
+  "error Escrow_UnknownOperator(uint24 operatorId)",
+  "error Escrow_AppFeePctTooHigh(uint8 maxAppFeePct, uint8 max)",
+  "error Escrow_GrantUsed(bytes32 grant)",
+  "error Escrow_GrantExpired(uint256 deadline, uint256 timestamp)",
+  "error Escrow_InvalidSignature(address owner)",
+  "error BoundedPause_Paused(uint256 timestamp, uint40 until)",
+]);
+
+export const tokenAbi = parseAbi([
+  "function balanceOf(address account) view returns (uint256)",
+  "function authorizationState(address authorizer, bytes32 nonce) view returns (bool)",
+  "function transferWithAuthorization(address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce, bytes signature)",
+  "error AI1NET_AuthorizationNotYetValid(uint256 validAfter, uint256 timestamp)",
+  "error AI1NET_AuthorizationExpired(uint256 validBefore, uint256 timestamp)",
+  "error AI1NET_AuthorizationUsed(address authorizer, bytes32 nonce)",
+  "error AI1NET_InvalidSignature(address authorizer)",
+  "error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed)",
+  "error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed)",
+]);
+
+export const depositAbi = [...escrowDepositAbi, ...tokenAbi];
+
 /** Everything that `Ledger.settle` may revert with, whichever contract it comes from. */
 export const settleAbi = [...ledgerAbi, ...escrowAbi, ...registryAbi].filter(
   (item) => item.type === "error" || item.name === "settle",

@@ -13,6 +13,7 @@ import { NEEDS_TOO_MUCH_GAS, type Logger, type SettleResult } from "../../ports.
 import { ledgerAbi, settleAbi } from "./abi.ts";
 import type { Client, Contracts } from "./contracts.ts";
 import { isNodeTrouble } from "./nodeTrouble.ts";
+import type { Turns } from "./turns.ts";
 
 export interface BatchSenderOptions {
   readonly client: Client;
@@ -20,6 +21,8 @@ export interface BatchSenderOptions {
   readonly operatorId: number;
   readonly chainId: number;
   readonly settler: PrivateKeyAccount;
+  /** Shared with everybody who sends with this key. */
+  readonly turns: Turns;
   readonly log: Logger;
   /** How long one `settle` waits for its transaction. */
   readonly timeoutMs: number;
@@ -88,16 +91,13 @@ function revertReason(error: unknown): string | undefined {
 export class BatchSender {
   readonly #options: BatchSenderOptions;
   #sent: Sent | undefined;
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: BatchSenderOptions) {
     this.#options = options;
   }
 
   settle(batch: Hex): Promise<SettleResult> {
-    const result = this.#last.then(() => this.#settle(batch));
-    this.#last = result;
-    return result;
+    return this.#options.turns.run(() => this.#settle(batch));
   }
 
   async #settle(batch: Hex): Promise<SettleResult> {

@@ -1,6 +1,6 @@
 import { createPublicClient, type Hex, type PublicClient, type Transport } from "viem";
 
-import { escrowAbi, ledgerAbi, registryAbi } from "./abi.ts";
+import { escrowAbi, escrowDepositAbi, ledgerAbi, registryAbi } from "./abi.ts";
 
 /** A deployment: what stands behind a Ledger. */
 export interface Contracts {
@@ -8,6 +8,7 @@ export interface Contracts {
   readonly registry: Hex;
   readonly escrow: Hex;
   readonly token: Hex;
+  readonly disputes: Hex;
   /** Seconds after its retirement for which an offer still prices what it served. */
   readonly graceSec: number;
 }
@@ -25,9 +26,10 @@ export async function findContracts(client: Client, ledger: Hex): Promise<Contra
     client.readContract({ address: ledger, abi: ledgerAbi, functionName: "registry" }),
     client.readContract({ address: ledger, abi: ledgerAbi, functionName: "escrow" }),
   ]);
-  const [token, graceSec] = await Promise.all([
+  const [token, disputes, graceSec] = await Promise.all([
     client.readContract({ address: escrow, abi: escrowAbi, functionName: "token" }),
+    client.readContract({ address: escrow, abi: escrowDepositAbi, functionName: "disputes" }),
     client.readContract({ address: registry, abi: registryAbi, functionName: "grace" }),
   ]);
-  return { ledger, registry, escrow, token, graceSec };
+  return { ledger, registry, escrow, token, disputes, graceSec };
 }

@@ -1,7 +1,7 @@
 import { privateKeyToAccount } from "viem/accounts";
 
 import type { Hex } from "../../model/bytes.ts";
-import type { AccountFinder, Chain, Logger, SignIn, VerifyEndpoint } from "../../ports.ts";
+import type { AccountFinder, Chain, Logger, Relay, SignIn, VerifyEndpoint } from "../../ports.ts";
 import { registryAbi } from "./abi.ts";
 import { accountFinder } from "./accountFinder.ts";
 import { batchReader } from "./batchReader.ts";
@@ -10,8 +10,10 @@ import { changeReader } from "./changeReader.ts";
 import { findContracts, rpcClient, type Contracts } from "./contracts.ts";
 import { marketReader } from "./marketReader.ts";
 import { readAccount } from "./readAccount.ts";
+import { DepositRelay } from "./relay.ts";
 import { signIn } from "./signIn.ts";
 import { RpcPool, type RpcPoolOptions, type RpcStatus } from "./rpcPool.ts";
+import { Turns } from "./turns.ts";
 import { verifyEndpoint } from "./verifyEndpoint.ts";
 
 export interface ChainOptions {
@@ -31,6 +33,16 @@ export interface ChainOptions {
   readonly bumpAfterMs?: number;
   /** Default 500. */
   readonly receiptPollMs?: number;
+  /** Pays the gas of deposits; default: the settler. */
+  readonly relayerKey?: Hex | undefined;
+  /** Default 50,000,000. */
+  readonly relayGasPerHour?: bigint;
+  /** Default one token. */
+  readonly minDepositWei?: bigint;
+  /** How long a deposit waits for its transaction; default 60,000. */
+  readonly relayTimeoutMs?: number;
+  /** False while another router sends with the settler's key. Default: always. */
+  readonly maySettle?: () => Promise<boolean>;
   /** Default 1,000 gwei. */
   readonly maxFeePerGasWei?: bigint;
   /** Patience with endpoints. */
@@ -45,6 +57,7 @@ export interface OpenedChain extends Chain {
   readonly verifyEndpoint: VerifyEndpoint;
   readonly signIn: SignIn;
   readonly finder: AccountFinder;
+  readonly relay: Relay;
 }
 
 /** Connects to the chain. @throws {WrongChain} when an endpoint is another one's, or has no Ledger */
@@ -57,7 +70,12 @@ export async function openChain(options: ChainOptions): Promise<OpenedChain> {
   const settler = privateKeyToAccount(options.settlerKey);
   const market = marketReader(client, contracts);
   const changes = changeReader(client, contracts, operatorId);
+  const turns = new Turns();
+  const relayer = privateKeyToAccount(options.relayerKey ?? options.settlerKey);
+  const isShared = relayer.address === settler.address;
+  const maySettle = options.maySettle ?? (() => Promise.resolve(true));
   const sender = new BatchSender({
+    turns,
     client,
     contracts,
     operatorId,
@@ -99,6 +117,21 @@ export async function openChain(options: ChainOptions): Promise<OpenedChain> {
         settlerGasWei,
       };
     },
+    relay: new DepositRelay({
+      client,
+      contracts,
+      operatorId,
+      chainId,
+      relayer,
+      turns: isShared ? turns : new Turns(),
+      mayRelay: isShared ? maySettle : () => Promise.resolve(true),
+      log,
+      gasPerHour: options.relayGasPerHour ?? 50_000_000n,
+      minDepositWei: options.minDepositWei ?? 10n ** 18n,
+      timeoutMs: options.relayTimeoutMs ?? 60_000,
+      receiptPollMs: options.receiptPollMs ?? 500,
+      maxFeePerGasWei: options.maxFeePerGasWei ?? 1_000_000_000_000n,
+    }),
     market: () => market.read(),
     account: (accountId) => readAccount(client, contracts, accountId),
     ...batchReader(client, contracts, operatorId),

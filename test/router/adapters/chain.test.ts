@@ -12,7 +12,13 @@ import {
 } from "viem";
 import { formatAbiItem } from "viem/utils";
 
-import { escrowAbi, ledgerAbi, registryAbi } from "../../../router/adapters/chain/abi.ts";
+import {
+  escrowAbi,
+  escrowDepositAbi,
+  ledgerAbi,
+  registryAbi,
+  tokenAbi,
+} from "../../../router/adapters/chain/abi.ts";
 import { decodeBatch, encodeBatch } from "../../../router/model/batch.ts";
 import { fromHex, keccak256, toHex, type Hex } from "../../../router/model/bytes.ts";
 import { parseTokens } from "../../../router/model/money.ts";
@@ -57,6 +63,8 @@ describe("chain adapter", () => {
       ["Ledger", ledgerAbi],
       ["Escrow", escrowAbi],
       ["Registry", registryAbi],
+      ["Escrow", escrowDepositAbi],
+      ["AI1NET", tokenAbi],
     ] as const) {
       const theirs = compiled(name);
       for (const item of abi) {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
-import { ContractFactory, NonceManager, Wallet } from "ethers";
+import { Wallet } from "ethers";
 import { createSiweMessage } from "viem/siwe";
 
 import type { Hex } from "../../../router/model/bytes.ts";
 import { parseTokens } from "../../../router/model/money.ts";
 import { startTestChain, type TestChain } from "../../fakes/anvil.ts";
+import { deployTestWallet } from "../../fakes/testWallet.ts";
 
 let chain: TestChain;
 before(async () => {
@@ -25,18 +25,6 @@ const text = (address: string, extra: { expirationTime?: Date } = {}): string =>
     statement: "Nonce: 1111111111111111",
     ...extra,
   });
-
-async function deployWallet(owner: string): Promise<Hex> {
-  const file = new URL(
-    "../../../artifacts/test/contracts/mocks/TestWallet.sol/TestWallet.json",
-    import.meta.url,
-  );
-  const { abi, bytecode } = JSON.parse(readFileSync(file, "utf8")) as { abi: []; bytecode: string };
-  const factory = new ContractFactory(abi, bytecode, new NonceManager(chain.wallet("admin")));
-  const contract = await factory.deploy(owner);
-  await contract.waitForDeployment();
-  return (await contract.getAddress()) as Hex;
-}
 
 describe("who signed a sign-in message", () => {
   it("reads what wallets sign, and nothing else", async () => {
@@ -68,7 +56,7 @@ describe("who signed a sign-in message", () => {
   it("asks a contract wallet (ERC-1271)", async () => {
     const { signIn } = await chain.open();
     const [key, other] = [Wallet.createRandom(), Wallet.createRandom()];
-    const address = await deployWallet(key.address);
+    const address = await deployTestWallet(chain, key.address);
     const message = text(address);
     const sign = async (wallet: { signMessage(text: string): Promise<string> }) =>
       (await wallet.signMessage(message)) as Hex;
@@ -78,7 +66,7 @@ describe("who signed a sign-in message", () => {
 
   it("throws while the chain is away, rather than call a signature wrong", async () => {
     const { signIn } = await chain.open();
-    const address = await deployWallet(Wallet.createRandom().address);
+    const address = await deployTestWallet(chain, Wallet.createRandom().address);
     const original = globalThis.fetch;
     globalThis.fetch = () => Promise.reject(new TypeError("fetch failed"));
     try {
