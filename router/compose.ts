@@ -31,6 +31,7 @@ import { KeyBook } from "./model/keyBook.ts";
 import { startDayOf } from "./model/period.ts";
 import type { Clock, Journal, Logger, OperatorInfo, SequenceCounters, Store } from "./ports.ts";
 import { KeyRing } from "./request/authenticate.ts";
+import { UsageComparison } from "./request/compareUsage.ts";
 import { loadCounter } from "./request/countUnits.ts";
 import { MAX_BATCH_GAS } from "./settlement/build.ts";
 import { rowProver } from "./settlement/prove.ts";
@@ -148,6 +149,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
       clock: systemClock,
       metrics,
       logger: log,
+      usageComparison: new UsageComparison({ market: catalog, metrics, logger: log }),
       random: Math.random,
       pause,
       deadlineMs: DEADLINE_MS,

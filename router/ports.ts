@@ -308,6 +308,8 @@ export interface Market {
   minProviderStakeWei(): bigint;
   /** Takes a place at a listing; undefined when its breaker or its cap allows none. */
   begin(listingId: number): Try | undefined;
+  /** A provider's count of an answer's output was compared with the router's own. */
+  compared(listingId: number, reportedUnits: number, countedUnits: number): void;
 }
 
 // ------------------------------------------------------------------- figures
@@ -321,6 +323,8 @@ export interface Metrics {
   attempt(result: "served" | UpstreamFault): void;
   /** A provider reported more units than were held; they are not billed. */
   overreported(listingId: number, units: number): void;
+  /** A provider's count of an answer's output was compared with the router's own. */
+  compared(listingId: number, reportedUnits: number, countedUnits: number, isDrift: boolean): void;
 }
 
 // ------------------------------------------------------------------ upstream

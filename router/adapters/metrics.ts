@@ -40,6 +40,18 @@ export function createMetrics(registry: Registry, accounts: AccountBook): Metric
     labelNames: ["listing"],
     registers,
   });
+  const comparedUnits = new Counter({
+    name: "ai1net_compared_units_total",
+    help: "Output of answers that were counted again, as the provider reported it and as counted here",
+    labelNames: ["listing", "by"],
+    registers,
+  });
+  const drifts = new Counter({
+    name: "ai1net_usage_drifts_total",
+    help: "Answers whose reported output is further from the router's count than tokenizers differ",
+    labelNames: ["listing"],
+    registers,
+  });
   const tokens = (name: string, help: string, weiOf: (accountId: number) => bigint): Gauge =>
     new Gauge({
       name,
@@ -66,6 +78,11 @@ export function createMetrics(registry: Registry, accounts: AccountBook): Metric
     },
     overreported(listingId, units) {
       overreported.inc({ listing: listingId }, units);
+    },
+    compared(listingId, reportedUnits, countedUnits, isDrift) {
+      comparedUnits.inc({ listing: listingId, by: "provider" }, reportedUnits);
+      comparedUnits.inc({ listing: listingId, by: "router" }, countedUnits);
+      if (isDrift) drifts.inc({ listing: listingId });
     },
   };
 }

@@ -97,6 +97,10 @@ export class Catalog implements Market {
     return this.#healthOf(listingId).begin();
   }
 
+  compared(listingId: number, reportedUnits: number, countedUnits: number): void {
+    this.#healthOf(listingId).compared(reportedUnits, countedUnits);
+  }
+
   models(): readonly Model[] {
     return this.#snapshot.models;
   }

@@ -1,5 +1,7 @@
-import type { ListingHealth } from "../model/candidate.ts";
+import type { ListingHealth, Percentiles } from "../model/candidate.ts";
 import type { Try, TryResult, UpstreamFault } from "../ports.ts";
+import { SampleWindow } from "./sampleWindow.ts";
+import { Uptime } from "./uptime.ts";
 
 /** Weight of the newest sample in an average. */
 const NEWEST = 0.1;
@@ -10,20 +12,32 @@ const LONGEST_PAUSE_MS = 300_000;
 const CAP_CUT = 0.9;
 const CAP_GROWTH = 1.002;
 
+/** What was is half forgotten after so long. */
+const HALF_LIFE_MS = 600_000;
+
 const mix = (average: number | undefined, sample: number): number =>
   average === undefined ? sample : average + NEWEST * (sample - average);
 
 /** Follows one listing: averages, a breaker that lets one request try when its pause is over, a learned load limit. */
 export class Health implements ListingHealth {
   readonly #now: () => number;
+  readonly #latency: SampleWindow;
+  readonly #throughput: SampleWindow;
+  readonly #uptime: Uptime;
   inFlight = 0;
   inFlightCap = Number.POSITIVE_INFINITY;
   successRate: number | undefined;
   firstContentMs: number | undefined;
+  firstContentSpreadMs: number | undefined;
   msPerOutputUnit: number | undefined;
   outputUnits: number | undefined;
+  usageRatio: number | undefined;
   tries = 0;
   retryAtMs = 0;
+  /** As of `#fadedAtMs`. */
+  #recentTries = 0;
+  #recentFailures = 0;
+  #fadedAtMs: number;
   #faultsInARow = 0;
   #pauseMs = 0;
   #isProbing = false;
@@ -31,6 +45,35 @@ export class Health implements ListingHealth {
 
   constructor(now: () => number) {
     this.#now = now;
+    this.#latency = new SampleWindow(now, true);
+    this.#throughput = new SampleWindow(now, false);
+    this.#uptime = new Uptime(now);
+    this.#fadedAtMs = now();
+  }
+
+  get recentTries(): number {
+    return this.#recentTries * this.#fading();
+  }
+
+  get recentFailures(): number {
+    return this.#recentFailures * this.#fading();
+  }
+
+  get latencyMs(): Percentiles | undefined {
+    return this.#latency.percentiles();
+  }
+
+  get throughput(): Percentiles | undefined {
+    return this.#throughput.percentiles();
+  }
+
+  uptime(minutes: number): number | undefined {
+    return this.#uptime.share(minutes);
+  }
+
+  /** A provider's count of an answer's output was compared with the router's. */
+  compared(reportedUnits: number, countedUnits: number): void {
+    this.usageRatio = mix(this.usageRatio, reportedUnits / countedUnits);
   }
 
   get breaker(): ListingHealth["breaker"] {
@@ -75,6 +118,20 @@ export class Health implements ListingHealth {
     };
   }
 
+  #fading(): number {
+    return 2 ** ((this.#fadedAtMs - this.#now()) / HALF_LIFE_MS);
+  }
+
+  #tried(hasSucceeded: boolean): void {
+    this.tries++;
+    this.successRate = mix(this.successRate, hasSucceeded ? 1 : 0);
+    const fading = this.#fading();
+    this.#recentTries = this.#recentTries * fading + 1;
+    this.#recentFailures = this.#recentFailures * fading + (hasSucceeded ? 0 : 1);
+    this.#fadedAtMs = this.#now();
+    this.#uptime.add(hasSucceeded);
+  }
+
   #learn(result: TryResult, startedAtMs: number, firstAtMs: number | undefined): void {
     if (result.kind === "served") this.#served(startedAtMs, firstAtMs, result.outputUnits);
     else if (result.kind === "fault") this.#failed(result.fault, result.retryAfterMs);
@@ -82,18 +139,25 @@ export class Health implements ListingHealth {
 
   #served(startedAtMs: number, firstAtMs: number | undefined, outputUnits: number | undefined): void {
     const endedAtMs = this.#now();
-    this.tries++;
-    this.successRate = mix(this.successRate, 1);
+    this.#tried(true);
     this.inFlightCap *= CAP_GROWTH;
     this.#faultsInARow = 0;
     this.#pauseMs = 0;
-    if (firstAtMs !== undefined) this.firstContentMs = mix(this.firstContentMs, firstAtMs - startedAtMs);
+    if (firstAtMs !== undefined) this.#began(firstAtMs - startedAtMs);
     if (outputUnits === undefined) return;
     this.outputUnits = mix(this.outputUnits, outputUnits);
     if (outputUnits > 0) {
       const generatingMs = endedAtMs - (firstAtMs ?? startedAtMs);
       this.msPerOutputUnit = mix(this.msPerOutputUnit, generatingMs / outputUnits);
+      this.#throughput.add((1_000 * outputUnits) / Math.max(1, generatingMs));
     }
+  }
+
+  #began(waitedMs: number): void {
+    this.#latency.add(waitedMs);
+    const distanceMs = Math.abs(waitedMs - (this.firstContentMs ?? waitedMs));
+    this.firstContentSpreadMs = mix(this.firstContentSpreadMs, distanceMs);
+    this.firstContentMs = mix(this.firstContentMs, waitedMs);
   }
 
   #failed(fault: UpstreamFault, retryAfterMs: number | undefined): void {
@@ -102,8 +166,7 @@ export class Health implements ListingHealth {
       this.inFlightCap = Math.max(1, load * CAP_CUT);
       return;
     }
-    this.tries++;
-    this.successRate = mix(this.successRate, 0);
+    this.#tried(false);
     this.#faultsInARow++;
     // Credentials don't heal by themselves; anything else may have been an accident.
     const mustPause = fault === "credentials" || this.#faultsInARow >= FAULTS_TO_OPEN || this.#pauseMs > 0;

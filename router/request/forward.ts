@@ -25,6 +25,16 @@ const PROVIDER_FAULTS: ReadonlySet<UpstreamFault> = new Set([
   "in_band",
 ]);
 
+const CHARACTERS_PER_UNIT = 4;
+
+/** What the listing's averages learn; a guess will do where the provider does not say. */
+function outputUnitsOf({ usage, ceiling, answer }: Delivery): number {
+  if (ceiling.unit !== "token") return answer.units();
+  const guess = (): number =>
+    Math.ceil(answer.texts().reduce((sum, text) => sum + text.length, 0) / CHARACTERS_PER_UNIT);
+  return usage?.outputUnits ?? guess();
+}
+
 /**
  * Tries offers until one delivers; only before any content has reached the caller. The hold covers every try before it
  * leaves. Failed tries are added to `failures`.
@@ -67,7 +77,7 @@ export async function forward(
         ? await stream(world, shipment, reply, ongoing)
         : await complete(world, shipment, reply.signal);
       world.metrics.attempt("served");
-      ongoing.end({ kind: "served", outputUnits: delivery.usage?.outputUnits });
+      ongoing.end({ kind: "served", outputUnits: outputUnitsOf(delivery) });
       return delivery;
     } catch (error) {
       const cause = error instanceof BrokenStream ? error.fault : error;

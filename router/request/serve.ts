@@ -81,6 +81,7 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
     isRecorded = true;
     const receipts = await record(world, request, requestHash, [...failures, metered.attempt]);
     metrics.stage("upstream", (delivery.endedAtMs - delivery.startedAtMs) / 1000);
+    void world.usageComparison.consider(delivery);
     if (delivery.isWhole) finish(reply, request, delivery, metered, receipts.at(-1) as SignedReceipt);
   } catch (error) {
     if (failures.length > 0 && !isRecorded) await record(world, request, requestHash, failures);

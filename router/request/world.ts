@@ -3,6 +3,7 @@ import type { Funds } from "../model/funds.ts";
 import type { ApiKey } from "../model/record.ts";
 import type { Clock, Journal, Logger, Market, Metrics, Upstream } from "../ports.ts";
 import type { KeyRing } from "./authenticate.ts";
+import type { UsageComparison } from "./compareUsage.ts";
 import type { Demand } from "./demand.ts";
 
 /** Everything that serving a request needs. */
@@ -17,6 +18,7 @@ export interface World {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly usageComparison: UsageComparison;
   /** 0 up to 1. */
   readonly random: () => number;
   /** Waits `ms`; false, at once, when `signal` is aborted. */

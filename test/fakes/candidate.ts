@@ -11,9 +11,16 @@ export const HEALTHY: ListingHealth = {
   inFlightCap: Number.POSITIVE_INFINITY,
   successRate: 1,
   firstContentMs: 100,
+  firstContentSpreadMs: 10,
   msPerOutputUnit: 10,
   outputUnits: undefined,
   tries: 10,
+  recentTries: 10,
+  recentFailures: 0,
+  latencyMs: undefined,
+  throughput: undefined,
+  usageRatio: undefined,
+  uptime: () => 1,
 };
 
 /** The offer `100 * n` of listing and provider n. */

@@ -10,6 +10,7 @@ import type { Offer } from "../../router/model/offer.ts";
 import type { ApiKey, Endpoint } from "../../router/model/record.ts";
 import type { Metrics } from "../../router/ports.ts";
 import { KeyRing } from "../../router/request/authenticate.ts";
+import { UsageComparison } from "../../router/request/compareUsage.ts";
 import type { World } from "../../router/request/world.ts";
 import { FakeJournal } from "./journal.ts";
 import { silentLog } from "./samples.ts";
@@ -109,6 +110,9 @@ class FakeMetrics implements Metrics {
   overreported(...figures: unknown[]): void {
     this.seen.push(["overreported", ...figures]);
   }
+  compared(...figures: unknown[]): void {
+    this.seen.push(["compared", ...figures]);
+  }
 }
 
 export interface FakeWorld extends World {
@@ -142,6 +146,7 @@ export function fakeWorld(
   const pauses: number[] = [];
   const accounts = new AccountBook();
   accounts.refresh(sampleSnapshot({ balanceWei: options.balanceWei ?? 1_000_000n }));
+  const metrics = new FakeMetrics();
   return {
     keys: new KeyRing([{ ...sampleKey, ...options.key }]),
     accounts,
@@ -150,8 +155,9 @@ export function fakeWorld(
     journal: new FakeJournal(),
     upstream: new FakeUpstream(),
     clock,
-    metrics: new FakeMetrics(),
+    metrics,
     logger: silentLog,
+    usageComparison: new UsageComparison({ market, metrics, logger: silentLog }),
     random: () => 0.5,
     pauses,
     pause: async (ms, signal) => {

@@ -1,4 +1,4 @@
-import type { Candidate } from "../../model/candidate.ts";
+import type { Candidate, Percentiles } from "../../model/candidate.ts";
 import type { Model } from "../../model/market.ts";
 import { formatTokens } from "../../model/money.ts";
 import type { Offer } from "../../model/offer.ts";
@@ -27,6 +27,16 @@ const most = (candidates: readonly Candidate[], units: (candidate: Candidate) =>
 
 const round = (value: number | undefined, digits = 0): number | null =>
   value === undefined ? null : Number(value.toFixed(digits));
+
+const percentiles = (figures: Percentiles | undefined, per: number) =>
+  figures === undefined
+    ? null
+    : {
+        p50: round(figures.p50 / per, 3),
+        p75: round(figures.p75 / per, 3),
+        p90: round(figures.p90 / per, 3),
+        p99: round(figures.p99 / per, 3),
+      };
 
 function modelJson(model: Model, offers: readonly Candidate[]) {
   const [cheapest] = offers.toSorted(cheapestFirst);
@@ -65,6 +75,14 @@ function endpointJson({ offer, endpoint, health }: Candidate) {
     success_rate: round(health.successRate, 4),
     latency_ms: round(health.firstContentMs),
     throughput: msPerOutputUnit === undefined ? null : round(1000 / Math.max(msPerOutputUnit, 0.001), 2),
+    /** To the first content in seconds, and output units per second: p90 is what nine of ten did at least as well as. */
+    latency_last_30m: percentiles(health.latencyMs, 1_000),
+    throughput_last_30m: percentiles(health.throughput, 1),
+    uptime_last_5m: round(health.uptime(5), 4),
+    uptime_last_30m: round(health.uptime(30), 4),
+    uptime_last_1d: round(health.uptime(1_440), 4),
+    /** Output units reported for each that the router counts. */
+    usage_ratio: round(health.usageRatio, 3),
     requests: health.tries,
     in_flight: health.inFlight,
     retires_at: offer.retiresAtSec < 2 ** 40 - 1 ? offer.retiresAtSec : null,

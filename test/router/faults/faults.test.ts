@@ -327,4 +327,17 @@ describe("a provider's fault", () => {
         assert.equal(stage.spare?.seen.length, 1);
       });
     }
+
+  for (const mode of both)
+    it(`usage that lies below the ceiling (${mode}) is charged, noticed and remembered`, async (t) => {
+      const stage = await setStage(t, sayHello({ prompt_tokens: 12, completion_tokens: MOST_OUTPUT }));
+      const seen = await stage.ask({ stream: mode === "stream", max_tokens: MOST_OUTPUT });
+      const lie: Served = { kind: "served", text: "Hello", inputUnits: 12, outputUnits: MOST_OUTPUT };
+      assertAnswered(seen, mode, "Hello", priceOf(lie));
+      assert.equal(await stage.charged(), priceOf(lie));
+      await setTimeout(50);
+      const compared = stage.world.metrics.seen.filter(([name]) => name === "compared");
+      assert.deepEqual(compared, [["compared", 1, MOST_OUTPUT, 1, true]]);
+      assert.equal(stage.world.market.health(1).usageRatio, MOST_OUTPUT);
+    });
 });

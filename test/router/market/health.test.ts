@@ -108,3 +108,40 @@ describe("a listing's health", () => {
     assert.deepEqual([health.firstContentMs, health.msPerOutputUnit, health.outputUnits], [210, 10, 50]);
   });
 });
+
+describe("what a listing's health remembers", () => {
+  it("fades: by half in ten minutes", () => {
+    const { clock, health, serve, fail } = start();
+    for (let i = 0; i < 8; i++) serve();
+    for (let i = 0; i < 2; i++) fail();
+    assert.deepEqual([health.recentTries, health.recentFailures], [10, 2]);
+    clock.ms += 600_000;
+    assert.deepEqual([health.recentTries, health.recentFailures], [5, 1]);
+    serve();
+    assert.deepEqual([health.recentTries, health.recentFailures], [6, 1]);
+  });
+
+  it("has percentiles of both figures, their spread and an uptime", () => {
+    const { clock, health } = start();
+    for (const waitMs of [100, 200, 300, 400]) {
+      const ongoing = health.begin();
+      clock.ms += waitMs;
+      ongoing?.firstContent();
+      clock.ms += 1_000;
+      ongoing?.end({ kind: "served", outputUnits: 100 - waitMs / 10 });
+    }
+    clock.ms += 1_000;
+    assert.deepEqual(health.latencyMs, { p50: 200, p75: 300, p90: 400, p99: 400 });
+    assert.deepEqual(health.throughput, { p50: 80, p75: 70, p90: 60, p99: 60 });
+    assert.ok((health.firstContentSpreadMs ?? 0) > 0);
+    assert.equal(health.uptime(5), 1);
+  });
+
+  it("averages how a provider's counts compare", () => {
+    const { health } = start();
+    health.compared(100, 100);
+    assert.equal(health.usageRatio, 1);
+    health.compared(200, 100);
+    assert.equal(health.usageRatio, 1.1);
+  });
+});
