@@ -395,6 +395,13 @@ export interface StreamShape {
   readonly answers: number;
 }
 
+/** An answer that is no text. */
+export interface UpstreamBytes {
+  readonly contentType: string;
+  /** Iterating may throw {@link UpstreamError}, too; it ends normally only after a proper end. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
 export interface Upstream {
   /** @throws {UpstreamError} */
   complete(endpoint: Endpoint, path: string, body: object, signal: AbortSignal): Promise<UpstreamAnswer>;
@@ -409,6 +416,8 @@ export interface Upstream {
     signal: AbortSignal,
     shape: StreamShape,
   ): Promise<AsyncIterable<UpstreamChunk>>;
+  /** Resolves once the provider began to answer with bytes. @throws {UpstreamError} */
+  bytes(endpoint: Endpoint, path: string, body: object, signal: AbortSignal): Promise<UpstreamBytes>;
   /** Whether the endpoint answers at all. @throws {UpstreamError} saying why not */
   probe(endpoint: Endpoint, signal: AbortSignal): Promise<void>;
 }

@@ -3,7 +3,7 @@ import type { SignedReceipt } from "../model/receipt.ts";
 import { receiptJson } from "../request/receiptJson.ts";
 import type { Refusal } from "../request/refusal.ts";
 import type { Reply } from "../request/reply.ts";
-import type { Head, Wire } from "../request/wire/wire.ts";
+import type { Head, JsonWire } from "../request/wire/wire.ts";
 import { errorJson, sendJson } from "./errors.ts";
 
 /** A caller that does not read for this long altogether has left, as far as its answer goes. */
@@ -14,11 +14,15 @@ const event = (body: object, hasName: boolean): string => {
   return `${name}data: ${JSON.stringify(body)}\n\n`;
 };
 
+const RECEIPT_HEADER = "x-ai1net-receipt";
+const receiptText = (receipt: SignedReceipt): string =>
+  Buffer.from(JSON.stringify(receiptJson(receipt))).toString("base64url");
+
 /** An answer over HTTP: server-sent events, or JSON. */
 export class HttpReply implements Reply {
   readonly #res: ServerResponse;
   readonly #caller = new AbortController();
-  #stream: { readonly head: Head; readonly wire: Wire } | undefined;
+  #stream: { readonly head: Head; readonly wire: JsonWire | undefined } | undefined;
   #stalledMs = 0;
 
   constructor(res: ServerResponse) {
@@ -36,7 +40,7 @@ export class HttpReply implements Reply {
     return this.#stream !== undefined;
   }
 
-  open(head: Head, wire: Wire): void {
+  open(head: Head, wire: JsonWire): void {
     this.#stream = { head, wire };
     this.#res.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
@@ -48,8 +52,27 @@ export class HttpReply implements Reply {
   }
 
   send(body: object): Promise<void> | undefined {
-    if (this.#res.destroyed || this.#res.write(this.#event(body))) return undefined;
+    return this.sendBytes(this.#event(body));
+  }
+
+  openBytes(head: Head, contentType: string): void {
+    this.#stream = { head, wire: undefined };
+    this.#res.writeHead(200, {
+      "content-type": contentType,
+      "x-accel-buffering": "no",
+      "x-generation-id": head.id,
+      trailer: RECEIPT_HEADER,
+    });
+  }
+
+  sendBytes(chunk: Uint8Array | string): Promise<void> | undefined {
+    if (this.#res.destroyed || this.#res.write(chunk)) return undefined;
     return this.#drained();
+  }
+
+  doneBytes(chunk: Uint8Array, receipt: SignedReceipt): void {
+    this.#res.addTrailers({ [RECEIPT_HEADER]: receiptText(receipt) });
+    this.#res.end(chunk);
   }
 
   /** Resolves when the caller reads again, or is gone. */
@@ -69,11 +92,11 @@ export class HttpReply implements Reply {
   }
 
   #event(body: object): string {
-    return event(body, this.#stream?.wire.namesEvents ?? false);
+    return event(body, this.#stream?.wire?.namesEvents ?? false);
   }
 
   done(): void {
-    const mark = this.#stream?.wire.endMark;
+    const mark = this.#stream?.wire?.endMark;
     this.#res.end(mark === undefined ? undefined : `data: ${mark}\n\n`);
   }
 
@@ -81,12 +104,13 @@ export class HttpReply implements Reply {
   fail(refusal: Refusal): void {
     if (!this.#stream) return;
     const { head, wire } = this.#stream;
-    this.#res.end(this.#event(wire.broken(head, errorJson(refusal))));
+    // Bytes have no words for it: only a connection that breaks is no clean end.
+    if (!wire) this.#res.destroy();
+    else this.#res.end(this.#event(wire.broken(head, errorJson(refusal))));
   }
 
   whole(body: object, head: Head, receipt: SignedReceipt): void {
-    const json = JSON.stringify(receiptJson(receipt));
-    this.#res.setHeader("x-ai1net-receipt", Buffer.from(json).toString("base64url"));
+    this.#res.setHeader(RECEIPT_HEADER, receiptText(receipt));
     this.#res.setHeader("x-generation-id", head.id);
     sendJson(this.#res, 200, body);
   }

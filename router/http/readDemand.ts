@@ -4,6 +4,8 @@ import type { Demand } from "../request/demand.ts";
 import { invalidRequest } from "../request/refusal.ts";
 import { chat } from "../request/wire/chat.ts";
 import { completions } from "../request/wire/completions.ts";
+import { images } from "../request/wire/images.ts";
+import { speech } from "../request/wire/speech.ts";
 import { responses } from "../request/wire/responses.ts";
 import { embeddings } from "../request/wire/embeddings.ts";
 import { NO_PREFERENCES, type Preferences } from "../routing/preferences.ts";
@@ -14,8 +16,10 @@ import {
   checkMessages,
   CompletionFields,
   EmbeddingsFields,
+  ImageFields,
   parse,
   ResponseFields,
+  SpeechFields,
   type ProviderField,
 } from "./schemas.ts";
 
@@ -131,6 +135,49 @@ export async function readEmbeddings(req: IncomingMessage): Promise<Demand> {
     isTextOnly: true,
     choices: 1,
     outputUnits: 0,
+    preferences: preferencesOf(fields.provider),
+    appId: appIdOf(req),
+  };
+}
+
+/** Reads a request for images. @throws {Refusal} @throws {CallerLeft} */
+export async function readImages(req: IncomingMessage): Promise<Demand> {
+  const { body, bytes } = await readBody(req);
+  const fields = parse(ImageFields, body);
+  return {
+    wire: images,
+    model: fields.model,
+    stream: false,
+    body,
+    bodyBytes: bytes,
+    items: 1,
+    prompts: 1,
+    isTextOnly: true,
+    choices: fields.n ?? 1,
+    outputUnits: 1,
+    preferences: preferencesOf(fields.provider),
+    appId: appIdOf(req),
+  };
+}
+
+/** Nobody reads slower than a second a character, nor is silent longer around it. */
+const SILENT_SEC = 5;
+
+/** Reads a request for speech. @throws {Refusal} @throws {CallerLeft} */
+export async function readSpeech(req: IncomingMessage): Promise<Demand> {
+  const { body, bytes } = await readBody(req);
+  const fields = parse(SpeechFields, body);
+  return {
+    wire: speech,
+    model: fields.model,
+    stream: false,
+    body,
+    bodyBytes: bytes,
+    items: 1,
+    prompts: 1,
+    isTextOnly: true,
+    choices: 1,
+    outputUnits: Math.ceil((fields.input.length + SILENT_SEC) / Math.min(1, fields.speed ?? 1)),
     preferences: preferencesOf(fields.provider),
     appId: appIdOf(req),
   };

@@ -1,6 +1,7 @@
 /** What request bodies must look like, as far as anything here depends on them. All else goes to the provider as it is. */
 import { z } from "zod";
 import { isObject } from "../model/chat.ts";
+import { MEASURED_FORMATS } from "../model/audioClock.ts";
 import { MAX_UNITS } from "../model/offer.ts";
 import { parseTokens } from "../model/money.ts";
 import { invalidRequest } from "../request/refusal.ts";
@@ -103,6 +104,25 @@ export const ResponseFields = z.object({
   previous_response_id: nothingKept,
   conversation: nothingKept,
   prompt: nothingKept,
+  provider: ProviderField.nullish(),
+});
+
+export const ImageFields = z.object({
+  model,
+  prompt: z.string().min(1).max(32_000),
+  n: z.int().min(1).max(10).nullish(),
+  stream: z.literal(false, { error: "images come whole" }).nullish(),
+  provider: ProviderField.nullish(),
+});
+
+export const SpeechFields = z.object({
+  model,
+  input: z.string().min(1).max(100_000),
+  speed: z.number().min(0.25).max(4).nullish(),
+  response_format: z
+    .enum(MEASURED_FORMATS, { error: `must be one of ${MEASURED_FORMATS.join(", ")}` })
+    .nullish(),
+  stream_format: z.literal("audio", { error: 'only "audio" is supported' }).nullish(),
   provider: ProviderField.nullish(),
 });
 

@@ -19,4 +19,6 @@ export interface Delivery {
   /** The answer itself, when it is not streamed; else the events that wait for the journal. */
   readonly body: Fields | undefined;
   readonly lastEvents: readonly Fields[];
+  /** The end of what came as bytes; waits, too. */
+  readonly lastBytes: Uint8Array | undefined;
 }

@@ -1,7 +1,7 @@
 import { appFeeUp } from "../model/offer.ts";
 import { failedAttempt, type Attempt } from "../model/outcome.ts";
 import type { Candidate } from "../model/candidate.ts";
-import { UpstreamError, type UpstreamFault } from "../ports.ts";
+import { UpstreamError, type Try, type UpstreamFault } from "../ports.ts";
 import { complete } from "./complete.ts";
 import type { Delivery } from "./delivery.ts";
 import { shortOf, type PurseShortage, type RequestHold } from "./hold.ts";
@@ -10,6 +10,8 @@ import { CallerLeft } from "./refusal.ts";
 import type { Reply } from "./reply.ts";
 import { Retries } from "./retries.ts";
 import { BrokenStream, stream } from "./stream.ts";
+import { passBytes } from "./passBytes.ts";
+import type { Shipment } from "./shipment.ts";
 import { brokenStream, nobodyServed, noRoom, type PastTry } from "./unserved.ts";
 import { upstreamBody } from "./upstreamBody.ts";
 import type { Request, World } from "./world.ts";
@@ -73,9 +75,7 @@ export async function forward(
     const body = upstreamBody(demand, candidate, ceiling);
     const shipment = { requestId: request.requestId, demand, candidate, ceiling, body };
     try {
-      const delivery = demand.stream
-        ? await stream(world, shipment, reply, ongoing)
-        : await complete(world, shipment, reply.signal);
+      const delivery = await send(world, shipment, reply, ongoing);
       world.metrics.attempt("served");
       ongoing.end({ kind: "served", outputUnits: outputUnitsOf(delivery) });
       return delivery;
@@ -110,4 +110,13 @@ export async function forward(
   const [first, ...others] = past;
   if (first) throw nobodyServed([first, ...others]);
   throw shortage ? shortOf(shortage) : noRoom();
+}
+
+/** One try, in the way that the endpoint answers. @throws {UpstreamError} @throws {BrokenStream} */
+async function send(world: World, shipment: Shipment, reply: Reply, ongoing: Try): Promise<Delivery> {
+  const { wire, stream: isStreamed } = shipment.demand;
+  if (wire.answers === "bytes") return passBytes(world, wire, shipment, reply, ongoing);
+  return isStreamed
+    ? stream(world, wire, shipment, reply, ongoing)
+    : complete(world, wire, shipment, reply.signal);
 }

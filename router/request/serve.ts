@@ -117,8 +117,10 @@ function finish(
   const feeWei = appFeeUp(metered.attempt.amountWei, app.feeBps, app.maxAppFeePct);
   const bill: Bill = { metered, appFeeWei: feeWei, details: delivery.usageDetails, receipt };
   const head: Head = { id: requestId, created: Math.floor(startedAtMs / 1000), model: demand.model };
-  if (demand.stream) {
-    for (const event of demand.wire.ending(delivery.lastEvents, head, bill)) void reply.send(event);
+  const { wire } = demand;
+  if (wire.answers === "bytes") reply.doneBytes(delivery.lastBytes ?? new Uint8Array(), receipt);
+  else if (demand.stream) {
+    for (const event of wire.ending(delivery.lastEvents, head, bill)) void reply.send(event);
     reply.done();
-  } else reply.whole(demand.wire.whole(delivery.body ?? {}, head, bill), head, receipt);
+  } else reply.whole(wire.whole(delivery.body ?? {}, head, bill), head, receipt);
 }

@@ -10,7 +10,7 @@ import {
 import type { Delivery } from "./delivery.ts";
 import type { Shipment } from "./shipment.ts";
 import type { Reply } from "./reply.ts";
-import type { Fields, Head } from "./wire/wire.ts";
+import type { Fields, Head, JsonWire } from "./wire/wire.ts";
 
 /** A provider broke off after content had reached the caller: too late for another one. */
 export class BrokenStream extends Error {
@@ -42,12 +42,12 @@ const MOST_CHARACTERS_HELD = 256 * 1024;
  */
 export async function stream(
   world: { readonly upstream: Upstream; readonly clock: Clock; readonly metrics: Metrics },
+  wire: JsonWire,
   shipment: Shipment,
   reply: Reply,
   ongoing: Try,
 ): Promise<Delivery> {
   const { candidate, ceiling, demand } = shipment;
-  const { wire } = demand;
   const startedAtMs = world.clock.nowMs();
   const head: Head = {
     id: shipment.requestId,
@@ -86,6 +86,7 @@ export async function stream(
     endedAtMs: world.clock.nowMs(),
     body: undefined,
     lastEvents,
+    lastBytes: undefined,
   });
 
   try {

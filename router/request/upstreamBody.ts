@@ -23,5 +23,5 @@ export function upstreamBody(demand: Demand, candidate: Candidate, ceiling: Ceil
       body[field] = demand.body[field];
   if (wire.limitField !== undefined) body[wire.limitField] = ceiling.outputUnitsEach;
   Object.assign(body, wire.fixedFields);
-  return demand.stream ? { ...body, stream: true, ...wire.streamFields } : body;
+  return demand.stream && wire.answers === "json" ? { ...body, stream: true, ...wire.streamFields } : body;
 }

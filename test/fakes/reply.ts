@@ -34,6 +34,17 @@ export class FakeReply implements Reply {
     this.isDone = true;
   }
 
+  openBytes(head: Head): void {
+    this.head = head;
+  }
+
+  sendBytes(): undefined {}
+
+  doneBytes(_chunk: Uint8Array, receipt: SignedReceipt): void {
+    this.isDone = true;
+    this.receipt = receipt;
+  }
+
   whole(body: object, _head: Head, receipt: SignedReceipt): void {
     this.body = body as Record<string, unknown>;
     this.receipt = receipt;

@@ -1,7 +1,13 @@
 import { setImmediate } from "node:timers/promises";
 import { usageOf } from "../../router/adapters/upstream/faults.ts";
 import type { Endpoint } from "../../router/model/record.ts";
-import { UpstreamError, type Upstream, type UpstreamChunk, type UpstreamFault } from "../../router/ports.ts";
+import {
+  UpstreamError,
+  type Upstream,
+  type UpstreamBytes,
+  type UpstreamChunk,
+  type UpstreamFault,
+} from "../../router/ports.ts";
 
 type Body = Record<string, unknown>;
 
@@ -9,6 +15,10 @@ type Body = Record<string, unknown>;
 export interface Script {
   readonly answer?: Body;
   readonly chunks?: readonly (Body | (() => unknown))[];
+  readonly bytes?: {
+    readonly contentType: string;
+    readonly chunks: readonly (Uint8Array | (() => unknown))[];
+  };
   readonly fault?: UpstreamFault;
   readonly status?: number;
 }
@@ -62,6 +72,30 @@ export class FakeUpstream implements Upstream {
         yield { body: chunk, usage: usageOf(chunk) };
       }
       if (script.fault) throw new UpstreamError(script.fault, "scripted", { status: script.status });
+      isWhole = true;
+    } finally {
+      if (!isWhole) this.cancelled++;
+    }
+  }
+
+  async bytes(endpoint: Endpoint, path: string, body: object, signal: AbortSignal): Promise<UpstreamBytes> {
+    const script = this.#next(endpoint, path, body);
+    await setImmediate();
+    if (!script.bytes)
+      throw new UpstreamError(script.fault ?? "protocol", "scripted", { status: script.status });
+    return { contentType: script.bytes.contentType, chunks: this.#bytes(script, signal) };
+  }
+
+  async *#bytes({ bytes, fault }: Script, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    let isWhole = false;
+    try {
+      for (const chunk of bytes?.chunks ?? []) {
+        await setImmediate();
+        if (signal.aborted) throw new UpstreamError("aborted", "the caller left");
+        if (typeof chunk === "function") await chunk();
+        else yield chunk;
+      }
+      if (fault) throw new UpstreamError(fault, "scripted");
       isWhole = true;
     } finally {
       if (!isWhole) this.cancelled++;

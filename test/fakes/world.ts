@@ -18,6 +18,8 @@ import { FakeUpstream } from "./upstream.ts";
 
 export const MODEL = "acme/summarizer";
 export const EMBEDDER = "acme/embedder";
+export const PAINTER = "acme/painter";
+export const SPEAKER = "acme/speaker";
 export const ACCOUNT = 11;
 export const SECRET = "s".repeat(43);
 export const BEARER = `Bearer sk-ai1-${"a".repeat(16)}-${SECRET}`;
@@ -69,6 +71,8 @@ export function sampleMarket(offers: readonly Offer[]): MarketSnapshot {
     models: [
       { modelId: 1, name: MODEL, unit: "token" },
       { modelId: 2, name: EMBEDDER, unit: "token" },
+      { modelId: 3, name: PAINTER, unit: "image" },
+      { modelId: 4, name: SPEAKER, unit: "second" },
     ],
     providers: ids.map((id) => ({ providerId: id, owner: OWNER, payee: OWNER, stakeWei: 1_000n })),
     listings: ids.map((id) => ({ listingId: id, providerId: id, modelId: 1 })),

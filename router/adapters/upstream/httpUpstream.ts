@@ -8,11 +8,13 @@ import {
   type StreamShape,
   type Upstream,
   type UpstreamAnswer,
+  type UpstreamBytes,
   type UpstreamChunk,
 } from "../../ports.ts";
 import { guardedLookup, refuseUrl, type EndpointPolicy, type ResolveName } from "./endpointPolicy.ts";
 import { clientError, inBandError, statusError, usageOf } from "./faults.ts";
 import { DEFAULT_LIMITS, type UpstreamLimits } from "./limits.ts";
+import { readBytes } from "./readBytes.ts";
 import { readEvents } from "./readEvents.ts";
 
 const NO_USAGE = { inputUnits: undefined, outputUnits: undefined, cachedUnits: undefined };
@@ -85,9 +87,20 @@ export class HttpUpstream implements Upstream {
     signal: AbortSignal,
     deadline: Deadline,
   ): AsyncGenerator<UpstreamChunk> {
+    for await (const body of this.#guarded(answer, events, signal, deadline))
+      yield { body, usage: usageOf(body) };
+  }
+
+  /** What is read of an answer, with its errors explained and its connection looked after. */
+  async *#guarded<T>(
+    answer: Answer,
+    reading: AsyncIterable<T>,
+    signal: AbortSignal,
+    deadline: Deadline,
+  ): AsyncGenerator<T> {
     let isWhole = false;
     try {
-      for await (const body of events) yield { body, usage: usageOf(body) };
+      yield* reading;
       isWhole = true;
     } catch (error) {
       throw deadline.explain(clientError(error, signal));
@@ -95,6 +108,24 @@ export class HttpUpstream implements Upstream {
       deadline.clear();
       if (isWhole) letEnd(answer);
       else abandon(answer);
+    }
+  }
+
+  async bytes(endpoint: Endpoint, path: string, body: object, signal: AbortSignal): Promise<UpstreamBytes> {
+    const deadline = new Deadline(signal, this.#limits.totalMs);
+    const startedAtMs = performance.now();
+    try {
+      const answer = await this.#post(endpoint, path, body, "*/*", deadline.signal);
+      const contentType = String(answer.headers["content-type"] ?? "");
+      if (!/^(?:audio\/[\w.+-]+|application\/octet-stream)\b/i.test(contentType)) {
+        const json = await this.#readObject(answer, endpoint);
+        throw inBandError(json, endpoint) ?? new UpstreamError("protocol", "an answer that is no sound");
+      }
+      const chunks = readBytes(answer.body, this.#limits, startedAtMs);
+      return { contentType, chunks: this.#guarded(answer, chunks, signal, deadline) };
+    } catch (error) {
+      deadline.clear();
+      throw deadline.explain(clientError(error, signal));
     }
   }
 

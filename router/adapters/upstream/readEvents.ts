@@ -4,6 +4,7 @@ import type { Endpoint } from "../../model/record.ts";
 import { UpstreamError, type StreamShape } from "../../ports.ts";
 import { inBandError } from "./faults.ts";
 import type { UpstreamLimits } from "./limits.ts";
+import { Patience } from "./patience.ts";
 import { EventTooLong, SseParser } from "./sse.ts";
 
 const END = "[DONE]";
@@ -17,41 +18,6 @@ function parseEvent(data: string): Record<string, unknown> {
   }
   if (!isObject(body)) throw new UpstreamError("protocol", "an event that is no object");
   return body;
-}
-
-/** Fails a read that comes too late. Only waiting for the provider counts, not waiting for the caller. */
-class Patience {
-  readonly #body: Readable;
-  #leftMs: number;
-  #timer: NodeJS.Timeout | undefined;
-  isOver = false;
-
-  constructor(body: Readable, ms: number) {
-    this.#body = body;
-    this.#leftMs = ms;
-  }
-
-  /** Something came that counts. */
-  renew(ms: number): void {
-    this.#leftMs = ms;
-  }
-
-  async wait<T>(read: () => Promise<T>): Promise<T> {
-    const sinceMs = performance.now();
-    this.#timer = setTimeout(
-      () => {
-        this.isOver = true;
-        this.#body.destroy();
-      },
-      Math.max(0, this.#leftMs),
-    );
-    try {
-      return await read();
-    } finally {
-      clearTimeout(this.#timer);
-      this.#leftMs -= performance.now() - sinceMs;
-    }
-  }
 }
 
 /**

@@ -4,7 +4,14 @@ import { serve } from "../../request/serve.ts";
 import type { AppDeps } from "../deps.ts";
 import { refusalOf } from "../errors.ts";
 import { HttpReply } from "../httpReply.ts";
-import { readChat, readCompletion, readEmbeddings, readResponse } from "../readDemand.ts";
+import {
+  readChat,
+  readCompletion,
+  readEmbeddings,
+  readImages,
+  readResponse,
+  readSpeech,
+} from "../readDemand.ts";
 import type { Route } from "../route.ts";
 
 export function inferenceRoutes({ world }: AppDeps): Route[] {
@@ -26,6 +33,8 @@ export function inferenceRoutes({ world }: AppDeps): Route[] {
     route("/v1/chat/completions", readChat),
     route("/v1/completions", readCompletion),
     route("/v1/responses", readResponse),
+    route("/v1/images/generations", readImages),
+    route("/v1/audio/speech", readSpeech),
     route("/v1/embeddings", readEmbeddings),
   ];
 }

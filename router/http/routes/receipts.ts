@@ -23,10 +23,12 @@ export function storedReceiptJson(stored: StoredReceipt) {
 }
 
 export function receiptRoutes({ world, store, proveRow }: AppDeps): Route[] {
-  /** The receipt that a route names, if it is the caller's own. */
+  /** The receipt that a route names, by its own id or by its request's, if it is the caller's own. */
   const find = async ({ req }: Exchange): Promise<StoredReceipt> => {
     const key = authenticate(world.keys, req.headers.authorization);
-    const id = parseReceiptId(String(req.params["id"]));
+    const name = String(req.params["id"]);
+    const outcome = name.startsWith("gen-") ? await store.outcome(name) : undefined;
+    const id = outcome ? outcome.receipts.at(-1)?.receipt : parseReceiptId(name);
     const stored = id?.accountId === key.accountId ? await store.receipt(id.accountId, id.seq) : undefined;
     if (!stored) throw notFound("there is no such receipt for this key's account");
     return stored;

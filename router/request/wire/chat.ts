@@ -2,9 +2,9 @@ import { choicesFinished, hasContent, isObject } from "../../model/chat.ts";
 import { UpstreamError } from "../../ports.ts";
 import { AnswerParts, answerHash } from "../answer.ts";
 import { choicesWire } from "./choices.ts";
-import type { Collected, Fields, Wire } from "./wire.ts";
+import type { CollectedJson, Fields, JsonWire } from "./wire.ts";
 
-class CollectedChat implements Collected {
+class CollectedChat implements CollectedJson {
   readonly #parts = new AnswerParts();
 
   get isEmpty(): boolean {
@@ -37,8 +37,9 @@ class CollectedChat implements Collected {
 }
 
 /** `POST /v1/chat/completions` */
-export const chat: Wire = {
+export const chat: JsonWire = {
   ...choicesWire({ whole: "chat.completion", chunk: "chat.completion.chunk" }, { delta: { content: "" } }),
+  answers: "json",
   path: "/chat/completions",
   isOptional: false,
   limitField: "max_tokens",

@@ -1,6 +1,6 @@
 /** What the chat and the text endpoint have in common: answers are numbered choices. */
 import { usageJson, receiptJson } from "../receiptJson.ts";
-import type { Bill, Fields, Head, Wire } from "./wire.ts";
+import type { Bill, Fields, Head, JsonWire } from "./wire.ts";
 
 const hasChoices = ({ choices }: Fields): boolean => Array.isArray(choices) && choices.length > 0;
 
@@ -17,7 +17,7 @@ export function choicesWire(
   objects: { readonly whole: string; readonly chunk: string },
   nothing: object,
 ): Pick<
-  Wire,
+  JsonWire,
   | "units"
   | "generatesTokens"
   | "fixedFields"

@@ -2,7 +2,7 @@ import { choicesFinished, isObject } from "../../model/chat.ts";
 import { contentHash } from "../../model/commitment.ts";
 import { UpstreamError } from "../../ports.ts";
 import { choicesWire } from "./choices.ts";
-import type { Collected, Fields, Wire } from "./wire.ts";
+import type { CollectedJson, Fields, JsonWire } from "./wire.ts";
 
 interface TextChoice {
   readonly index: number;
@@ -11,7 +11,7 @@ interface TextChoice {
 }
 
 /** `responseHash` of a text answer: the content hash of `{choices: [{index, text, finish_reason}]}`, by index. */
-class CollectedText implements Collected {
+class CollectedText implements CollectedJson {
   readonly #choices = new Map<number, TextChoice>();
   isEmpty = true;
 
@@ -65,8 +65,9 @@ const hasText = ({ choices }: Fields): boolean =>
   choices.some((choice) => isObject(choice) && typeof choice["text"] === "string" && choice["text"] !== "");
 
 /** `POST /v1/completions`: a text that goes on, as before there were chats. */
-export const completions: Wire = {
+export const completions: JsonWire = {
   ...choicesWire({ whole: "text_completion", chunk: "text_completion" }, { text: "", logprobs: null }),
+  answers: "json",
   path: "/completions",
   isOptional: true,
   limitField: "max_tokens",

@@ -2,10 +2,10 @@ import { isObject } from "../../model/chat.ts";
 import { contentHash } from "../../model/commitment.ts";
 import { UpstreamError } from "../../ports.ts";
 import { receiptJson, usageJson } from "../receiptJson.ts";
-import type { Collected, Fields, Wire } from "./wire.ts";
+import type { CollectedJson, Fields, JsonWire } from "./wire.ts";
 
 /** `responseHash`: the content hash of `{data}`. */
-class CollectedVectors implements Collected {
+class CollectedVectors implements CollectedJson {
   readonly isEmpty = false;
   #data: unknown;
 
@@ -31,7 +31,8 @@ class CollectedVectors implements Collected {
 }
 
 /** `POST /v1/embeddings`: reads, and generates nothing. */
-export const embeddings: Wire = {
+export const embeddings: JsonWire = {
+  answers: "json",
   path: "/embeddings",
   units: ["token"],
   generatesTokens: false,

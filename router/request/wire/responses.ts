@@ -2,7 +2,7 @@ import { isObject } from "../../model/chat.ts";
 import { contentHash } from "../../model/commitment.ts";
 import { UpstreamError } from "../../ports.ts";
 import { costJson, receiptJson } from "../receiptJson.ts";
-import type { Bill, Collected, Fields, Head, Wire } from "./wire.ts";
+import type { Bill, CollectedJson, Fields, Head, JsonWire } from "./wire.ts";
 
 /** Of an output item, what was generated. Names and call ids are, too, but weigh nothing. */
 const GENERATED = ["text", "refusal", "arguments", "input", "summary", "content"] as const;
@@ -28,7 +28,7 @@ const itemsOf = (response: unknown): readonly unknown[] => {
  * `responseHash`: the content hash of `{output}`, the items as they came; for an answer that its caller left, of
  * `{pieces}`: the text of each item so far, in order.
  */
-class CollectedResponse implements Collected {
+class CollectedResponse implements CollectedJson {
   #output: readonly unknown[] = [];
   readonly #pieces: string[][] = [];
   isEmpty = true;
@@ -99,7 +99,8 @@ function priced(
 }
 
 /** `POST /v1/responses`, as far as it can be had without anybody keeping anything. */
-export const responses: Wire = {
+export const responses: JsonWire = {
+  answers: "json",
   path: "/responses",
   units: ["token"],
   generatesTokens: true,

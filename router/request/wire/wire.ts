@@ -31,10 +31,6 @@ export interface Bill {
 export interface Collected {
   /** True until something was generated. */
   readonly isEmpty: boolean;
-  /** Takes an event of a stream. */
-  take(event: Fields): void;
-  /** Takes a whole answer. @throws {UpstreamError} for what is none */
-  takeWhole(body: Fields): void;
   /** What the receipt's `responseHash` commits to. */
   hash(): Hex;
   /** Everything generated as text, to be counted in tokens. */
@@ -43,8 +39,21 @@ export interface Collected {
   units(): number;
 }
 
-/** How one endpoint of the API speaks, to callers and to providers. The pipeline is the same for all of them. */
-export interface Wire {
+/** An answer in JSON. */
+export interface CollectedJson extends Collected {
+  /** Takes an event of a stream. */
+  take(event: Fields): void;
+  /** Takes a whole answer. @throws {UpstreamError} for what is none */
+  takeWhole(body: Fields): void;
+}
+
+/** An answer in bytes. */
+export interface CollectedBytes extends Collected {
+  /** Takes the next of them. @throws {UpstreamError} for what is none */
+  take(chunk: Uint8Array): void;
+}
+
+interface AnyWire {
   /** Below `/v1` here, and below the base URL of a provider. */
   readonly path: string;
   /** What a model must bill in to be asked so. */
@@ -57,11 +66,16 @@ export interface Wire {
   readonly limitField: string | undefined;
   /** What a provider is told in any case. */
   readonly fixedFields: Fields;
-  /** What a provider must be told to stream with its usage. */
-  readonly streamFields: Fields;
   /** Fields between the caller and the router: no provider gets them. */
   readonly ownFields: readonly string[];
-  readonly collect: () => Collected;
+}
+
+/** JSON, whole or in events. */
+export interface JsonWire extends AnyWire {
+  readonly answers: "json";
+  /** What a provider must be told to stream with its usage. */
+  readonly streamFields: Fields;
+  readonly collect: () => CollectedJson;
   readonly shape: Omit<StreamShape, "answers">;
   /** An event as the caller gets it; undefined: nothing that it needs. */
   event(event: Fields, head: Head): object | undefined;
@@ -76,6 +90,15 @@ export interface Wire {
   /** What follows the last event of a whole stream. */
   readonly endMark: string | undefined;
 }
+
+/** Bytes that go by as they come. Cost and receipt are in what follows them. */
+export interface BytesWire extends AnyWire {
+  readonly answers: "bytes";
+  readonly collect: (body: Fields, unit: Unit) => CollectedBytes;
+}
+
+/** How one endpoint of the API speaks, to callers and to providers. The pipeline is the same for all of them. */
+export type Wire = JsonWire | BytesWire;
 
 export interface ErrorFields {
   readonly code: number;

@@ -302,3 +302,54 @@ describe("a provider's stream", () => {
     await until(() => isCut(left) && isCut(stopped));
   });
 });
+
+describe("a provider's bytes", () => {
+  const read = async ({ upstream, endpoint, controller }: Awaited<ReturnType<typeof start>>) => {
+    const { contentType, chunks } = await upstream.bytes(
+      endpoint,
+      "/audio/speech",
+      { model: "m" },
+      controller.signal,
+    );
+    return { contentType, bytes: Buffer.concat(await Array.fromAsync(chunks)) };
+  };
+  const sound = { "content-type": "audio/wav" };
+
+  it("come as they are, and their connection is used again", async (t) => {
+    const sent = Buffer.alloc(5_000, 7);
+    const stage = await start(t, (res) => void res.writeHead(200, sound).end(sent));
+    for (let i = 0; i < 2; i++) {
+      const { contentType, bytes } = await read(stage);
+      assert.equal(contentType, "audio/wav");
+      assert.deepEqual(bytes, sent);
+      // The connection is free a moment later.
+      await setTimeout(20);
+    }
+    assert.equal(stage.provider.connections, 1);
+  });
+
+  const faults: readonly (readonly [string, string, Behaviour])[] = [
+    ["are cut", "connect", (res) => void res.writeHead(200, sound).write("a", () => res.destroy())],
+    ["stop coming", "timeout", (res) => void res.writeHead(200, sound).write("a")],
+    ["never begin", "timeout", (res) => res.writeHead(200, sound).flushHeaders()],
+    ["never end", "oversized", (res) => void res.writeHead(200, sound).end(Buffer.alloc(20_000))],
+    ["are an error", "in_band", (res) => json(res, 200, { error: { message: "no voice" } })],
+    ["are a page", "protocol", (res) => void res.writeHead(200, { "content-type": "text/html" }).end("<p>")],
+    ["are refused", "rejected", (res) => json(res, 400, { error: { message: "no voice" } })],
+  ];
+  for (const [what, expected, behave] of faults)
+    it(`${what}: ${expected}`, async (t) => {
+      const stage = await start(t, behave);
+      assert.equal((await fault(read(stage))).fault, expected);
+    });
+
+  it("are no longer wanted when the caller leaves", async (t) => {
+    const stage = await start(t, (res) => void res.writeHead(200, sound).write("a"));
+    const reading = fault(read(stage));
+    await setTimeout(50);
+    stage.controller.abort();
+    assert.equal((await reading).fault, "aborted");
+    await setTimeout(20);
+    assert.equal(stage.provider.cut, 1);
+  });
+});
