@@ -10,6 +10,7 @@ import { openChain, type OpenedChain } from "./adapters/chain/openChain.ts";
 import { openFileJournal } from "./adapters/journal/fileJournal.ts";
 import { openPostgresJournal } from "./adapters/journal/postgresJournal.ts";
 import type { JournalIdentity } from "./adapters/journal/segments.ts";
+import { exposureMetrics } from "./adapters/exposureMetrics.ts";
 import { createMetrics } from "./adapters/metrics.ts";
 import { settlementMetrics } from "./adapters/settlementMetrics.ts";
 import { receiptSigner, type ReceiptSigner } from "./adapters/signer/receiptSigner.ts";
@@ -28,12 +29,15 @@ import { Watch } from "./market/watch.ts";
 import { AccountBook } from "./model/account.ts";
 import { BookFunds } from "./model/bookFunds.ts";
 import { KeyBook } from "./model/keyBook.ts";
+import { minWei } from "./model/money.ts";
 import { startDayOf } from "./model/period.ts";
 import type { Clock, Journal, Logger, OperatorInfo, SequenceCounters, Store } from "./ports.ts";
 import { KeyRing } from "./request/authenticate.ts";
 import { UsageComparison } from "./request/compareUsage.ts";
+import { settlementBehind } from "./request/refusal.ts";
 import { loadCounter } from "./request/countUnits.ts";
 import { MAX_BATCH_GAS } from "./settlement/build.ts";
+import { BondExposure } from "./settlement/exposure.ts";
 import { rowProver } from "./settlement/prove.ts";
 import { Settlement } from "./settlement/settle.ts";
 
@@ -88,6 +92,12 @@ export async function compose(config: Config, log: Logger = createLogger(config.
   const keyBook = new KeyBook(await store.keyDays(fromDay));
   const funds = new BookFunds(accounts, keyBook, () => systemClock.nowMs());
   const catalog = new Catalog(systemClock, await store.endpoints());
+  const exposure = new BondExposure({
+    accounts,
+    clock: systemClock,
+    settleWindowSec: chain.contracts.settleWindowSec,
+    silentMs: () => watch.silentMs(),
+  });
   const watch = new Watch({
     chain,
     operatorId,
@@ -95,6 +105,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     counters: journal,
     store,
     onMarket: (market) => catalog.refresh(market),
+    onOperator: ({ bondWei, debtWei }) => exposure.setBond(bondWei > debtWei ? bondWei - debtWei : 0n),
     log,
     pollMs: config.pollMs,
   });
@@ -119,7 +130,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     log,
     limits: { maxRows: config.settleMaxRows, maxBytes: config.settleMaxBytes, maxGas: MAX_BATCH_GAS },
     maxAgeMs: config.settleMaxAgeMs,
-    maxValueWei: config.settleMaxValueWei,
+    maxValueWei: () => minWei(exposure.urgentWei(), config.settleMaxValueWei),
     confirmations: config.confirmations,
     pollMs: config.pollMs,
     graceSec: chain.contracts.graceSec,
@@ -132,6 +143,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     onFinal: (accountId, nextSeq) => accounts.forget(accountId, nextSeq),
   });
   settlementMetrics(registry, settlement, systemClock);
+  exposureMetrics(registry, { exposure, accounts, silentMs: () => watch.silentMs(), rpc: chain.rpcStatus });
   // Before anything is signed: the chain may know of batches that the journal does not.
   await settlement.open();
 
@@ -145,6 +157,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
       funds,
       market: catalog,
       journal,
+      exposure,
       upstream,
       clock: systemClock,
       metrics,
@@ -184,8 +197,8 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     registry,
     gate,
     problems: () => {
-      const staleMs = watch.staleMs();
-      return staleMs === undefined ? [] : [`the chain has not answered for ${Math.round(staleMs / 1000)} s`];
+      const limit = exposure.closed();
+      return limit === undefined ? [] : [settlementBehind(limit).message];
     },
   });
 

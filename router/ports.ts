@@ -123,7 +123,10 @@ export type SettleResult =
 export interface OperatorInfo {
   readonly operatorId: number;
   readonly payee: Hex;
+  /** What counts of its bond: not what was asked back. */
   readonly bondWei: bigint;
+  /** What it owes from disputes that its bond could not pay. */
+  readonly debtWei: bigint;
   /** Whether the configured receipt key is one of its keys. */
   readonly receiptKeyKnown: boolean;
   /** Whether the configured settler may settle. */
@@ -312,6 +315,20 @@ export interface Market {
   compared(listingId: number, reportedUnits: number, countedUnits: number): void;
 }
 
+// ------------------------------------------------------------------ exposure
+
+/** What keeps the router from serving more before it has settled. */
+export type ExposureLimit =
+  | "operator_bond" // what is unsettled would exceed what the operator can lose
+  | "settle_window" // this account's oldest row may miss its window
+  | "chain"; // nothing was heard of the chain for too long
+
+/** Bounds what is served and not settled, so that nobody who trusts a receipt has to trust more than the bond. */
+export interface Exposure {
+  /** Undefined if what is held and unsettled by now may be. To be asked with the request's own hold taken. */
+  exceeded(accountId: number): ExposureLimit | undefined;
+}
+
 // ------------------------------------------------------------------- figures
 
 type Stage = "price" | "first_content" | "upstream" | "commit";
@@ -321,6 +338,8 @@ export interface Metrics {
   request(route: string, status: number, seconds: number): void;
   stage(stage: Stage, seconds: number): void;
   attempt(result: "served" | UpstreamFault): void;
+  /** A request was refused until more has settled. */
+  overexposed(limit: ExposureLimit): void;
   /** A provider reported more units than were held; they are not billed. */
   overreported(listingId: number, units: number): void;
   /** A provider's count of an answer's output was compared with the router's own. */

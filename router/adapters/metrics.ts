@@ -52,6 +52,12 @@ export function createMetrics(registry: Registry, accounts: AccountBook): Metric
     labelNames: ["listing"],
     registers,
   });
+  const overexposed = new Counter({
+    name: "ai1net_overexposed_total",
+    help: "Requests refused until more has settled, by the limit that was reached",
+    labelNames: ["limit"],
+    registers,
+  });
   const tokens = (name: string, help: string, weiOf: (accountId: number) => bigint): Gauge =>
     new Gauge({
       name,
@@ -75,6 +81,9 @@ export function createMetrics(registry: Registry, accounts: AccountBook): Metric
     },
     attempt(result) {
       attempts.inc({ result });
+    },
+    overexposed(limit) {
+      overexposed.inc({ limit });
     },
     overreported(listingId, units) {
       overreported.inc({ listing: listingId }, units);

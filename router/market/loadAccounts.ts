@@ -40,9 +40,10 @@ export async function loadAccounts(options: LoadAccountsOptions): Promise<void> 
     ) {
       const rows = await store.receiptsFrom(accountId, from, ROWS_PER_READ);
       if (rows.length === 0) break;
-      const costs = rows.map(({ receipt: { seq, amountWei, appId } }) => {
+      const costs = rows.map(({ receipt: { seq, amountWei, appId, servedAtSec } }) => {
         const feeBps = appId === 0 ? 0 : (app(appId)?.feeBps ?? 0);
-        return { seq, costWei: amountWei + appFeeUp(amountWei, feeBps, snapshot.maxAppFeePct) };
+        const costWei = amountWei + appFeeUp(amountWei, feeBps, snapshot.maxAppFeePct);
+        return { seq, costWei, servedAtSec };
       });
       accounts.recorded(accountId, costs);
       from += rows.length;

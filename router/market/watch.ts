@@ -1,6 +1,6 @@
 import type { AccountBook, AccountSnapshot } from "../model/account.ts";
 import type { MarketSnapshot } from "../model/market.ts";
-import type { Chain, ChainChanges, Logger, SequenceCounters, Store } from "../ports.ts";
+import type { Chain, ChainChanges, Logger, OperatorInfo, SequenceCounters, Store } from "../ports.ts";
 
 export interface WatchOptions {
   readonly chain: Chain;
@@ -9,13 +9,11 @@ export interface WatchOptions {
   readonly counters: SequenceCounters;
   readonly store: Pick<Store, "batch">;
   readonly onMarket: (market: MarketSnapshot) => void;
+  readonly onOperator: (operator: OperatorInfo) => void;
   readonly log: Logger;
   readonly pollMs: number;
 }
 
-/** Longer without news of the chain than this many polls, and balances can't be trusted for new requests. */
-const STALE_POLLS = 30;
-const STALE_MIN_MS = 30_000;
 /** What no event tells is noticed after this long. */
 const WHOLE_REFRESH_MS = 60_000;
 const ACCOUNTS_AT_ONCE = 50;
@@ -63,13 +61,15 @@ export class Watch {
   }
 
   async #readMarket(): Promise<void> {
-    this.#options.onMarket(await this.#options.chain.market());
+    const { chain, onMarket, onOperator } = this.#options;
+    const [market, operator] = await Promise.all([chain.market(), chain.operator()]);
+    onMarket(market);
+    onOperator(operator);
   }
 
-  /** How long the chain has not been heard of is too long, or undefined. */
-  staleMs(): number | undefined {
-    const age = performance.now() - this.#seenAtMs;
-    return age > Math.max(STALE_MIN_MS, STALE_POLLS * this.#options.pollMs) ? age : undefined;
+  /** How long ago the chain was last heard of. */
+  silentMs(): number {
+    return performance.now() - this.#seenAtMs;
   }
 
   start(): void {

@@ -22,6 +22,7 @@ export interface UnsettledRow {
   readonly seq: number;
   /** Amount and at least the app's fee. */
   readonly costWei: Wei;
+  readonly servedAtSec: number;
 }
 
 /** Why a hold was refused. */
@@ -45,6 +46,8 @@ interface Entry {
   snapshot: AccountSnapshot;
   held: Wei;
   unsettled: Wei;
+  /** When the first unsettled row that costs something was served. */
+  oldestSec: number | undefined;
   /** In order of `seq`. */
   rows: UnsettledRow[];
 }
@@ -56,6 +59,8 @@ interface Entry {
  */
 export class AccountBook {
   readonly #entries = new Map<number, Entry>();
+  /** Of all accounts: held, and served and not settled. */
+  #exposed: Wei = 0n;
 
   /** The last snapshot; undefined for an account never loaded. */
   snapshot(accountId: number): AccountSnapshot | undefined {
@@ -70,15 +75,21 @@ export class AccountBook {
   refresh(snapshot: AccountSnapshot, reorganized = false): void {
     const entry = this.#entries.get(snapshot.accountId);
     if (!entry) {
-      this.#entries.set(snapshot.accountId, { snapshot, held: 0n, unsettled: 0n, rows: [] });
+      this.#entries.set(snapshot.accountId, {
+        snapshot,
+        held: 0n,
+        unsettled: 0n,
+        oldestSec: undefined,
+        rows: [],
+      });
       return;
     }
     if (snapshot.blockNumber < entry.snapshot.blockNumber && !reorganized) return;
     entry.snapshot = snapshot;
-    entry.unsettled = entry.rows.reduce(
-      (sum, row) => (row.seq >= snapshot.nextSeq ? sum + row.costWei : sum),
-      0n,
-    );
+    this.#exposed -= entry.unsettled;
+    entry.unsettled = 0n;
+    entry.oldestSec = undefined;
+    for (const row of entry.rows) this.#weigh(entry, row);
   }
 
   /** Counts rows that the journal has; rows at or past `nextSeq` weigh on the account until they settle. */
@@ -87,8 +98,15 @@ export class AccountBook {
     if (!entry) throw new RangeError(`account ${accountId} was never loaded`);
     for (const row of rows) {
       entry.rows.push(row);
-      if (row.seq >= entry.snapshot.nextSeq) entry.unsettled += row.costWei;
+      this.#weigh(entry, row);
     }
+  }
+
+  #weigh(entry: Entry, { seq, costWei, servedAtSec }: UnsettledRow): void {
+    if (seq < entry.snapshot.nextSeq || costWei === 0n) return;
+    entry.unsettled += costWei;
+    this.#exposed += costWei;
+    entry.oldestSec ??= servedAtSec;
   }
 
   /** Forgets rows that are final on chain, below `seq`. */
@@ -113,6 +131,16 @@ export class AccountBook {
     return this.#entries.get(accountId)?.unsettled ?? 0n;
   }
 
+  /** What all accounts' requests in flight hold, and what was served and is not settled. */
+  exposedWei(): Wei {
+    return this.#exposed;
+  }
+
+  /** When the oldest row that still costs the account something was served, unix s. */
+  oldestUnsettledSec(accountId: number): number | undefined {
+    return this.#entries.get(accountId)?.oldestSec;
+  }
+
   /** Sets `amountWei` aside, or says what is missing. */
   hold(accountId: number, amountWei: Wei): Hold | Shortage {
     const entry = this.#entries.get(accountId);
@@ -121,6 +149,7 @@ export class AccountBook {
       if (!entry || moreWei > availableWei)
         return { availableWei, neededWei: moreWei, heldWei: entry?.held ?? 0n };
       entry.held += moreWei;
+      this.#exposed += moreWei;
       return undefined;
     };
     const shortage = take(amountWei);
@@ -138,8 +167,10 @@ export class AccountBook {
         return problem;
       },
       release: () => {
-        if (!ended) entry.held -= current;
+        if (ended) return;
         ended = true;
+        entry.held -= current;
+        this.#exposed -= current;
       },
     };
   }

@@ -24,3 +24,8 @@ export function parseTokens(text: string): Wei {
   if (!match) throw new TypeError(`not an amount of tokens: "${text}" (digits, at most 18 decimals)`);
   return BigInt(match[1] as string) * ONE + BigInt((match[2] ?? "").padEnd(DECIMALS, "0"));
 }
+
+/** The least of some amounts; those that are not set don't count. */
+export function minWei(first: Wei, ...others: readonly (Wei | undefined)[]): Wei {
+  return others.reduce<Wei>((least, wei) => (wei !== undefined && wei < least ? wei : least), first);
+}

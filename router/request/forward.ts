@@ -6,7 +6,7 @@ import { complete } from "./complete.ts";
 import type { Delivery } from "./delivery.ts";
 import { shortOf, type PurseShortage, type RequestHold } from "./hold.ts";
 import { ceilingAt, type PromptSize } from "./price.ts";
-import { CallerLeft } from "./refusal.ts";
+import { CallerLeft, settlementBehind } from "./refusal.ts";
 import type { Reply } from "./reply.ts";
 import { Retries } from "./retries.ts";
 import { BrokenStream, stream } from "./stream.ts";
@@ -69,6 +69,11 @@ export async function forward(
     if (missing) {
       shortage ??= missing;
       continue;
+    }
+    const limit = world.exposure.exceeded(request.key.accountId);
+    if (limit !== undefined) {
+      world.metrics.overexposed(limit);
+      throw settlementBehind(limit);
     }
     const ongoing = world.market.begin(candidate.offer.listingId);
     if (!ongoing) continue;

@@ -50,7 +50,11 @@ export async function record(
     });
     world.funds.recorded(
       key,
-      receipts.map(({ receipt: { seq, amountWei } }) => ({ seq, costWei: amountWei + feeWei(amountWei) })),
+      receipts.map(({ receipt: { seq, amountWei, servedAtSec } }) => ({
+        seq,
+        servedAtSec,
+        costWei: amountWei + feeWei(amountWei),
+      })),
       world.clock.nowMs(),
     );
     return receipts;

@@ -1,3 +1,5 @@
+import type { ExposureLimit } from "../ports.ts";
+
 /** Stable names of what went wrong, as callers see them in `error.metadata.error_type`. */
 export type ErrorType =
   | "authentication"
@@ -52,6 +54,22 @@ export function invalidRequest(message: string, param?: string): Refusal {
 
 export function notFound(message: string, metadata: Readonly<Record<string, unknown>> = {}): Refusal {
   return new Refusal(404, "not_found", message, { metadata });
+}
+
+const BEHIND: Readonly<Record<ExposureLimit, string>> = {
+  operator_bond: "what the router has served and not settled yet is as much as its bond covers",
+  settle_window: "what this account was served waits too long for its settlement",
+  chain: "the router has not heard of the chain for too long",
+};
+/** Rather late than soon: until then a batch has to be mined. */
+const BEHIND_RETRY_SEC = 10;
+
+/** More has to settle before more is served. Nothing was sent to a provider. */
+export function settlementBehind(limit: ExposureLimit): Refusal {
+  return new Refusal(503, "service_unavailable", `${BEHIND[limit]}; try again later`, {
+    retryAfterSec: BEHIND_RETRY_SEC,
+    metadata: { limit_source: limit },
+  });
 }
 
 /** Nothing can be signed, so nothing is served. */

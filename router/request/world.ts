@@ -1,7 +1,7 @@
 import type { AccountBook } from "../model/account.ts";
 import type { Funds } from "../model/funds.ts";
 import type { ApiKey } from "../model/record.ts";
-import type { Clock, Journal, Logger, Market, Metrics, Upstream } from "../ports.ts";
+import type { Clock, Exposure, Journal, Logger, Market, Metrics, Upstream } from "../ports.ts";
 import type { KeyRing } from "./authenticate.ts";
 import type { UsageComparison } from "./compareUsage.ts";
 import type { Demand } from "./demand.ts";
@@ -14,6 +14,7 @@ export interface World {
   readonly funds: Funds;
   readonly market: Market;
   readonly journal: Journal;
+  readonly exposure: Exposure;
   readonly upstream: Upstream;
   readonly clock: Clock;
   readonly metrics: Metrics;

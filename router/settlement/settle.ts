@@ -169,8 +169,7 @@ export class Settlement {
     const ageMs = oldestMs === undefined ? 0 : clock.nowMs() - oldestMs;
     if (rows === 0) return "nothing";
     const { maxAgeMs, maxValueWei } = this.#options;
-    const isDue =
-      rows >= limits.maxRows || ageMs >= maxAgeMs || (maxValueWei !== undefined && valueWei >= maxValueWei);
+    const isDue = rows >= limits.maxRows || ageMs >= maxAgeMs || valueWei >= maxValueWei();
     if (!isDue && !force && !this.#isolation.active()) return "later";
 
     const nowSec = Math.floor(clock.nowMs() / 1000);

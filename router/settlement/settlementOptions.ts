@@ -15,8 +15,8 @@ export interface SettlementOptions {
   readonly limits: BatchLimits;
   /** A row waits no longer than this for its batch. */
   readonly maxAgeMs: number;
-  /** Nor do rows that cost this much together; without it, value closes no batch. */
-  readonly maxValueWei?: bigint | undefined;
+  /** Nor do rows that cost this much together. */
+  readonly maxValueWei: () => bigint;
   /** Blocks, a settlement's own included, until it is final. */
   readonly confirmations: number;
   readonly pollMs: number;

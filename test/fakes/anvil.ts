@@ -26,6 +26,7 @@ export interface TestChain {
   readonly identity: JournalIdentity;
   readonly signer: ReceiptSigner;
   readonly settlerKey: Hex;
+  readonly receiptKey: Hex;
   call(method: string, ...params: unknown[]): Promise<unknown>;
   contracts(role: string): ReturnType<typeof contractsOf>;
   wallet(role: string): Wallet;
@@ -72,6 +73,7 @@ export async function startTestChain(): Promise<TestChain> {
     identity: { operatorId, chainId: DEV_CHAIN_ID, ledger },
     signer,
     settlerKey,
+    receiptKey: keys.key("receipts"),
     call,
     contracts,
     wallet: (role) => keys.wallet(role, provider),

@@ -111,6 +111,9 @@ class FakeMetrics implements Metrics {
   attempt(...figures: unknown[]): void {
     this.seen.push(["attempt", ...figures]);
   }
+  overexposed(...figures: unknown[]): void {
+    this.seen.push(["overexposed", ...figures]);
+  }
   overreported(...figures: unknown[]): void {
     this.seen.push(["overreported", ...figures]);
   }
@@ -157,6 +160,7 @@ export function fakeWorld(
     funds: new BookFunds(accounts, new KeyBook(options.keyDays), () => clock.nowMs()),
     market,
     journal: new FakeJournal(),
+    exposure: { exceeded: () => undefined },
     upstream: new FakeUpstream(),
     clock,
     metrics,

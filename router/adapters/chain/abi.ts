@@ -5,6 +5,8 @@ export const ledgerAbi = parseAbi([
   "function settle(uint24 operatorId, bytes batch)",
   "function nextBatchNo(uint24 operatorId) view returns (uint32)",
   "function commitmentOf(uint24 operatorId, uint32 batchNo) view returns (bytes32)",
+  "function maxPause() view returns (uint32)",
+  "function coolDown() view returns (uint32)",
   "function registry() view returns (address)",
   "function escrow() view returns (address)",
   "struct RowProof { uint24 operatorId; bytes header; bytes group; uint40 startSeq; uint128 shortfall; uint16 rowIndex; bytes32[] siblings; }",
@@ -111,6 +113,7 @@ export const tokenAbi = parseAbi([
 ]);
 
 export const depositAbi = [...escrowDepositAbi, ...tokenAbi];
+export const disputesAbi = parseAbi(["function debtOf(uint24 operatorId) view returns (uint256)"]);
 
 /** Everything that `Ledger.settle` may revert with, whichever contract it comes from. */
 export const settleAbi = [...ledgerAbi, ...escrowAbi, ...registryAbi].filter(

@@ -11,6 +11,8 @@ export interface Contracts {
   readonly disputes: Hex;
   /** Seconds after its retirement for which an offer still prices what it served. */
   readonly graceSec: number;
+  /** Seconds after its service in which a row has to settle. */
+  readonly settleWindowSec: number;
 }
 
 export type Client = PublicClient;
@@ -26,10 +28,13 @@ export async function findContracts(client: Client, ledger: Hex): Promise<Contra
     client.readContract({ address: ledger, abi: ledgerAbi, functionName: "registry" }),
     client.readContract({ address: ledger, abi: ledgerAbi, functionName: "escrow" }),
   ]);
-  const [token, disputes, graceSec] = await Promise.all([
+  const [token, disputes, graceSec, coolDownSec, maxPauseSec] = await Promise.all([
     client.readContract({ address: escrow, abi: escrowAbi, functionName: "token" }),
     client.readContract({ address: escrow, abi: escrowDepositAbi, functionName: "disputes" }),
     client.readContract({ address: registry, abi: registryAbi, functionName: "grace" }),
+    client.readContract({ address: ledger, abi: ledgerAbi, functionName: "coolDown" }),
+    client.readContract({ address: ledger, abi: ledgerAbi, functionName: "maxPause" }),
   ]);
-  return { ledger, registry, escrow, token, disputes, graceSec };
+  // After a pause every row has its whole window again before the next: that is what the cool-down is made of.
+  return { ledger, registry, escrow, token, disputes, graceSec, settleWindowSec: coolDownSec - maxPauseSec };
 }

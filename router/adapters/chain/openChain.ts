@@ -2,7 +2,7 @@ import { privateKeyToAccount } from "viem/accounts";
 
 import type { Hex } from "../../model/bytes.ts";
 import type { AccountFinder, Chain, Logger, Relay, SignIn, VerifyEndpoint } from "../../ports.ts";
-import { registryAbi } from "./abi.ts";
+import { disputesAbi, registryAbi } from "./abi.ts";
 import { accountFinder } from "./accountFinder.ts";
 import { batchReader } from "./batchReader.ts";
 import { BatchSender } from "./batchSender.ts";
@@ -98,7 +98,7 @@ export async function openChain(options: ChainOptions): Promise<OpenedChain> {
     blockNumber: () => client.getBlockNumber(),
     blockTimeSec: async () => Number((await client.getBlock({ blockTag: "latest" })).timestamp),
     operator: async () => {
-      const [operator, settlerAllowed, keyOwner, settlerGasWei] = await Promise.all([
+      const [operator, settlerAllowed, keyOwner, settlerGasWei, debtWei] = await Promise.all([
         client.readContract({ ...registry, functionName: "operator", args: [operatorId] }),
         client.readContract({ ...registry, functionName: "isSettler", args: [operatorId, settler.address] }),
         client.readContract({
@@ -107,11 +107,18 @@ export async function openChain(options: ChainOptions): Promise<OpenedChain> {
           args: [options.receiptKeyAddress],
         }),
         client.getBalance({ address: settler.address }),
+        client.readContract({
+          address: contracts.disputes,
+          abi: disputesAbi,
+          functionName: "debtOf",
+          args: [operatorId],
+        }),
       ]);
       return {
         operatorId,
         payee: operator.payee,
         bondWei: operator.bond.bonded,
+        debtWei,
         receiptKeyKnown: keyOwner === operatorId,
         settlerAllowed,
         settlerGasWei,

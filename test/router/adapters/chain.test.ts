@@ -13,6 +13,7 @@ import {
 import { formatAbiItem } from "viem/utils";
 
 import {
+  disputesAbi,
   escrowAbi,
   escrowDepositAbi,
   ledgerAbi,
@@ -65,6 +66,7 @@ describe("chain adapter", () => {
       ["Registry", registryAbi],
       ["Escrow", escrowDepositAbi],
       ["AI1NET", tokenAbi],
+      ["Disputes", disputesAbi],
     ] as const) {
       const theirs = compiled(name);
       for (const item of abi) {
@@ -99,6 +101,8 @@ describe("chain adapter", () => {
     assert.equal(operator.receiptKeyKnown, true);
     assert.equal(operator.settlerAllowed, true);
     assert.equal(operator.bondWei, parseTokens("100000"));
+    assert.equal(operator.debtWei, 0n);
+    assert.equal(opened.contracts.settleWindowSec, 60);
     assert.ok(operator.settlerGasWei > 0n);
     const market = await opened.market();
     const { providers } = chain.economy;

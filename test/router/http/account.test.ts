@@ -29,7 +29,7 @@ describe("an account's view of itself", () => {
       sampleSnapshot({ balanceWei: 5n * 10n ** 18n, creditsWei: 1n, exitWei: 10n ** 18n }),
     );
     world.accounts.hold(ACCOUNT, 10n ** 17n);
-    world.accounts.recorded(ACCOUNT, [{ seq: 0, costWei: 3n }]);
+    world.accounts.recorded(ACCOUNT, [{ seq: 0, costWei: 3n, servedAtSec: 1 }]);
     const { json } = await send("GET", "/v1/credits", BEARER);
     assert.deepEqual(json["data"], {
       account_id: ACCOUNT,

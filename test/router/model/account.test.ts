@@ -72,8 +72,8 @@ test("money asked back is no longer spendable here", () => {
 test("a served row is counted once: here until it settles, then in the balance", () => {
   const accounts = book();
   accounts.recorded(ACCOUNT, [
-    { seq: 0, costWei: 30n },
-    { seq: 1, costWei: 5n },
+    { seq: 0, costWei: 30n, servedAtSec: 100 },
+    { seq: 1, costWei: 5n, servedAtSec: 101 },
   ]);
   assert.equal(accounts.availableWei(ACCOUNT), 85n);
   accounts.refresh(snapshot({ balanceWei: 90n, creditsWei: 0n, nextSeq: 1, blockNumber: 2n }));
@@ -90,7 +90,7 @@ test("an older block's view is ignored", () => {
 
 test("when the chain goes back, rows that were settled weigh again", () => {
   const accounts = book();
-  accounts.recorded(ACCOUNT, [{ seq: 0, costWei: 30n }]);
+  accounts.recorded(ACCOUNT, [{ seq: 0, costWei: 30n, servedAtSec: 100 }]);
   accounts.refresh(snapshot({ balanceWei: 90n, creditsWei: 0n, nextSeq: 1, blockNumber: 9n }));
   accounts.refresh(snapshot({ blockNumber: 8n }), true);
   assert.equal(accounts.availableWei(ACCOUNT), 90n);
@@ -98,9 +98,36 @@ test("when the chain goes back, rows that were settled weigh again", () => {
 
 test("final rows are forgotten", () => {
   const accounts = book();
-  accounts.recorded(ACCOUNT, [{ seq: 0, costWei: 30n }]);
+  accounts.recorded(ACCOUNT, [{ seq: 0, costWei: 30n, servedAtSec: 100 }]);
   accounts.refresh(snapshot({ balanceWei: 90n, creditsWei: 0n, nextSeq: 1, blockNumber: 9n }));
   accounts.forget(ACCOUNT, 1);
   accounts.refresh(snapshot({ balanceWei: 90n, creditsWei: 0n, nextSeq: 0, blockNumber: 10n }));
   assert.equal(accounts.unsettledWei(ACCOUNT), 0n);
+});
+
+test("what is held and what is unsettled add up over all accounts, whatever becomes of it", () => {
+  const accounts = book();
+  accounts.refresh(snapshot({ accountId: 12 }));
+  const hold = accounts.hold(ACCOUNT, 40n);
+  assert.ok(!isShortage(hold));
+  accounts.recorded(12, [
+    { seq: 0, costWei: 0n, servedAtSec: 100 },
+    { seq: 1, costWei: 30n, servedAtSec: 101 },
+    { seq: 2, costWei: 5n, servedAtSec: 102 },
+  ]);
+  assert.equal(accounts.exposedWei(), 75n);
+  assert.equal(accounts.oldestUnsettledSec(12), 101, "a row that costs nothing can wait");
+  assert.equal(accounts.oldestUnsettledSec(ACCOUNT), undefined);
+  hold.resize(50n);
+  assert.equal(accounts.exposedWei(), 85n);
+  accounts.refresh(snapshot({ accountId: 12, nextSeq: 2, blockNumber: 9n }));
+  assert.equal(accounts.exposedWei(), 55n);
+  assert.equal(accounts.oldestUnsettledSec(12), 102);
+  accounts.refresh(snapshot({ accountId: 12, nextSeq: 0, blockNumber: 8n }), true);
+  assert.equal(accounts.exposedWei(), 85n, "a reorganization brings it back");
+  hold.release();
+  hold.release();
+  accounts.refresh(snapshot({ accountId: 12, nextSeq: 3, blockNumber: 10n }));
+  assert.equal(accounts.exposedWei(), 0n);
+  assert.equal(accounts.oldestUnsettledSec(12), undefined);
 });

@@ -1,27 +1,10 @@
 import assert from "node:assert/strict";
-import path from "node:path";
 import { after, before, describe, it } from "node:test";
 
-import type { OpenedChain } from "../../../router/adapters/chain/openChain.ts";
-import { openFileJournal, type FileJournal } from "../../../router/adapters/journal/fileJournal.ts";
-import { openProjectedStore, type ProjectedStore } from "../../../router/adapters/store/projectedStore.ts";
-import { Watch } from "../../../router/market/watch.ts";
-import { AccountBook } from "../../../router/model/account.ts";
-import type { MarketSnapshot } from "../../../router/model/market.ts";
-import { amountOf } from "../../../router/model/offer.ts";
-import type { Attempt } from "../../../router/model/outcome.ts";
-import { MAX_BATCH_GAS } from "../../../router/settlement/build.ts";
 import { rowProver } from "../../../router/settlement/prove.ts";
-import { Settlement } from "../../../router/settlement/settle.ts";
 import { startTestChain, type TestChain } from "../../fakes/anvil.ts";
-import {
-  FAILED_ATTEMPT,
-  sampleAttempt,
-  sampleOutcome,
-  silentLog,
-  systemClock,
-  temporaryDirectory,
-} from "../../fakes/samples.ts";
+import { openDurableRouter, type DurableRouter } from "../../fakes/durableRouter.ts";
+import { temporaryDirectory } from "../../fakes/samples.ts";
 
 let anvil: TestChain;
 before(async () => {
@@ -29,101 +12,8 @@ before(async () => {
 });
 after(() => anvil.stop());
 
-interface Router {
-  readonly chain: OpenedChain;
-  readonly journal: FileJournal;
-  readonly store: ProjectedStore;
-  readonly accounts: AccountBook;
-  readonly watch: Watch;
-  readonly settlement: Settlement;
-  serve(accountId: number, rows: number, appIds?: readonly number[]): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** The durable half of a router on `directory`. */
-async function openRouter(directory: string): Promise<Router> {
-  const { identity, signer, economy } = anvil;
-  const chain = await anvil.open();
-  const recorder = { identity, sign: signer.sign, clock: systemClock, log: silentLog };
-  const journal = await openFileJournal({ ...recorder, directory: path.join(directory, "journal") });
-  const store = await openProjectedStore({
-    directory: path.join(directory, "store"),
-    journal,
-    identity,
-    log: silentLog,
-  });
-  const accounts = new AccountBook();
-  let market: MarketSnapshot | undefined;
-  const watch = new Watch({
-    chain,
-    operatorId: identity.operatorId,
-    accounts,
-    counters: journal,
-    store,
-    onMarket: (snapshot) => (market = snapshot),
-    log: silentLog,
-    pollMs: 50,
-  });
-  await watch.load();
-  const offerOf = (offerId: number): MarketSnapshot["offers"][number] | undefined =>
-    market?.offers.find((offer) => offer.offerId === offerId);
-  const settlement = new Settlement({
-    operatorId: identity.operatorId,
-    store,
-    journal,
-    chain,
-    clock: systemClock,
-    log: silentLog,
-    limits: { maxRows: 100, maxBytes: 120_000, maxGas: MAX_BATCH_GAS },
-    maxAgeMs: 1_000,
-    confirmations: 3,
-    pollMs: 50,
-    graceSec: chain.contracts.graceSec,
-    offer: offerOf,
-    leads: () => Promise.resolve(true),
-    onMined: async (ids) => {
-      for (const id of ids) await watch.loadAccount(id);
-    },
-    onFinal: (accountId, nextSeq) => accounts.forget(accountId, nextSeq),
-  });
-  await settlement.open();
-  return {
-    chain,
-    journal,
-    store,
-    accounts,
-    watch,
-    settlement,
-    serve: async (accountId, rows, appIds = [0]) => {
-      await watch.loadAccount(accountId);
-      const { offerId } = economy.providers[0]!;
-      const offer = offerOf(offerId)!;
-      for (let i = 0; i < rows; i++) {
-        const units = { inputUnits: 1_000 + i, outputUnits: 200 };
-        const servedAtSec = Math.floor(Date.now() / 1000);
-        const amountWei = amountOf(offer, units);
-        const attempt = sampleAttempt({ ...units, offerId, amountWei, servedAtSec });
-        const failed: Attempt = { ...FAILED_ATTEMPT, offerId, servedAtSec };
-        const attempts = i % 5 === 0 ? [failed, attempt] : [attempt];
-        const appId = appIds[i % appIds.length]!;
-        const receipts = await journal.commit({ ...sampleOutcome(accountId, attempts), appId });
-        accounts.recorded(
-          accountId,
-          receipts.map(({ receipt }) => ({ seq: receipt.seq, costWei: receipt.amountWei })),
-        );
-      }
-    },
-    close: async () => {
-      await settlement.stop();
-      await watch.stop();
-      await store.close();
-      await journal.close();
-    },
-  };
-}
-
 /** Every receipt of an account, proven by the Ledger itself. */
-async function proveAll(router: Router, accountId: number): Promise<number> {
+async function proveAll(router: DurableRouter, accountId: number): Promise<number> {
   const { ledger } = anvil.contracts("admin");
   const prove = rowProver(anvil.identity.operatorId, router.store, router.chain);
   const receipts = await router.store.receiptsFrom(accountId, 0, 10_000);
@@ -160,7 +50,7 @@ describe("settlement on a real chain", { timeout: 240_000 }, () => {
     const poor = await anvil.account(1_000_000_000_000n, 10);
     const { registry } = anvil.contracts("operator");
     await (await registry.registerApp(anvil.economy.payer, 500)).wait();
-    let router = await openRouter(directory);
+    let router = await openDurableRouter(anvil, directory);
     const opening = await router.chain.account(rich);
     assert.ok(opening);
 
@@ -195,7 +85,7 @@ describe("settlement on a real chain", { timeout: 240_000 }, () => {
     // A restart with rows that are journaled and not settled.
     await router.serve(rich, 30);
     await router.close();
-    router = await openRouter(directory);
+    router = await openDurableRouter(anvil, directory);
     assert.equal(router.journal.failure(), undefined);
     await router.serve(rich, 3);
     assert.equal(await router.settlement.flush(30_000), true);
@@ -222,7 +112,7 @@ describe("settlement on a real chain", { timeout: 240_000 }, () => {
     await router.close();
 
     // A router that lost its journal signs nothing.
-    const amnesiac = await openRouter(temporaryDirectory(t));
+    const amnesiac = await openDurableRouter(anvil, temporaryDirectory(t));
     assert.match(amnesiac.journal.failure()?.message ?? "", /unverified tail/);
     await amnesiac.close();
   });

@@ -8,6 +8,7 @@ import { Settlement } from "../../../router/settlement/settle.ts";
 import type { SettlementOptions } from "../../../router/settlement/settlementOptions.ts";
 import { batchCommitment, groupLeaf } from "../../../router/model/batch.ts";
 import { fromHex, keccak256 } from "../../../router/model/bytes.ts";
+import { SUPPLY_CAP_WEI } from "../../../router/model/money.ts";
 import { rootFromProof } from "../../../router/model/merkle.ts";
 import { FakeChain } from "../../fakes/chain.ts";
 import { MemoryJournal, MemoryStore } from "../../fakes/memoryJournal.ts";
@@ -32,6 +33,7 @@ class Scene {
       log: silentLog,
       limits: { maxRows: 10, maxBytes: 120_000, maxGas: MAX_BATCH_GAS },
       maxAgeMs: 1_000,
+      maxValueWei: () => SUPPLY_CAP_WEI,
       confirmations: 2,
       pollMs: 5,
       graceSec: 900,
@@ -110,7 +112,7 @@ describe("settlement", () => {
     let leads = false;
     const settlement = scene.settlement({
       maxAgeMs: 1e9,
-      maxValueWei: 20n * 10n ** 18n,
+      maxValueWei: () => 20n * 10n ** 18n,
       leads: () => Promise.resolve(leads),
     });
     settlement.start();
