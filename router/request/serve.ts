@@ -2,7 +2,6 @@ import type { AccountSnapshot } from "../model/account.ts";
 import { appFeeUp } from "../model/offer.ts";
 import type { Attempt } from "../model/outcome.ts";
 import type { SignedReceipt } from "../model/receipt.ts";
-import { chooseOffer } from "../routing/chooseOffer.ts";
 import { authenticate } from "./authenticate.ts";
 import { authorizeModel } from "./authorizeModel.ts";
 import type { Delivery } from "./delivery.ts";
@@ -10,11 +9,10 @@ import type { Demand } from "./demand.ts";
 import { forward } from "./forward.ts";
 import { RequestHold } from "./hold.ts";
 import { meter, type Metered } from "./meter.ts";
-import { sizePrompt } from "./price.ts";
+import { plan } from "./plan.ts";
 import { record, requestHashOf } from "./record.ts";
 import { invalidRequest, journalDown, notFound, Refusal } from "./refusal.ts";
 import type { Reply } from "./reply.ts";
-import { noRoute } from "./unserved.ts";
 import type { Bill, Head } from "./wire/wire.ts";
 import type { Request, World } from "./world.ts";
 
@@ -55,20 +53,8 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
   const model = market.model(demand.model);
   if (!model) throw notFound(`there is no model ${demand.model}`, { reason: "model_not_found" });
   authorizeModel(key, model.name);
-  const candidates = market.candidates(model.modelId);
-  const size = await sizePrompt(demand, model.unit, candidates);
-  // Of one of its prompts: that is what has to fit.
-  const { prompts } = demand;
-  const outputUnits = demand.outputUnits && Math.ceil((demand.outputUnits * demand.choices) / prompts);
-  const { units } = demand.wire;
-  const unit = units.find((each) => each === model.unit) ?? units[0];
-  const needs = { unit, inputUnits: Math.ceil(size.likelyUnits / prompts), outputUnits };
-  const now = { nowMs: startedAtMs, minProviderStakeWei: market.minProviderStakeWei(), random: world.random };
-  const route = chooseOffer(candidates, model.unit, needs, demand.preferences, now);
-  if (route.ranked.length === 0) {
-    const retryAtMs = Math.min(...candidates.map((candidate) => candidate.health.retryAtMs));
-    throw noRoute(demand.model, route, startedAtMs, retryAtMs);
-  }
+  const { size, route, refusal } = await plan(world, demand, model, startedAtMs);
+  if (refusal) throw refusal;
   metrics.stage("price", (clock.nowMs() - startedAtMs) / 1000);
 
   // Hold, send, bill. Whatever happens, the hold ends here, after everything that was served is in the book.

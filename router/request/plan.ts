@@ -1,0 +1,38 @@
+import type { Model } from "../model/market.ts";
+import { chooseOffer, type Route } from "../routing/chooseOffer.ts";
+import type { Demand } from "./demand.ts";
+import { sizePrompt, type PromptSize } from "./price.ts";
+import type { Refusal } from "./refusal.ts";
+import { noRoute } from "./unserved.ts";
+import type { World } from "./world.ts";
+
+/** How a request would go to one model. */
+export interface Plan {
+  readonly size: PromptSize;
+  readonly route: Route;
+  /** Why no offer comes into question; undefined when one does. */
+  readonly refusal: Refusal | undefined;
+}
+
+/** Sizes the prompt, and puts the model's offers in order. */
+export async function plan(
+  world: Pick<World, "market" | "random">,
+  demand: Demand,
+  model: Model,
+  nowMs: number,
+): Promise<Plan> {
+  const { market, random } = world;
+  const candidates = market.candidates(model.modelId);
+  const size = await sizePrompt(demand, model.unit, candidates);
+  // Of one of its prompts: that is what has to fit.
+  const { prompts } = demand;
+  const outputUnits = demand.outputUnits && Math.ceil((demand.outputUnits * demand.choices) / prompts);
+  const { units } = demand.wire;
+  const unit = units.find((each) => each === model.unit) ?? units[0];
+  const needs = { unit, inputUnits: Math.ceil(size.likelyUnits / prompts), outputUnits };
+  const now = { nowMs, minProviderStakeWei: market.minProviderStakeWei(), random };
+  const route = chooseOffer(candidates, model.unit, needs, demand.preferences, now);
+  if (route.ranked.length > 0) return { size, route, refusal: undefined };
+  const retryAtMs = Math.min(...candidates.map((candidate) => candidate.health.retryAtMs));
+  return { size, route, refusal: noRoute(demand.model, route, nowMs, retryAtMs) };
+}
