@@ -35,6 +35,7 @@ import type { Clock, Journal, Logger, OperatorInfo, SequenceCounters, Store } fr
 import { KeyRing } from "./request/authenticate.ts";
 import { UsageComparison } from "./request/compareUsage.ts";
 import { settlementBehind } from "./request/refusal.ts";
+import { Repeats } from "./request/repeats.ts";
 import { loadCounter } from "./request/countUnits.ts";
 import { MAX_BATCH_GAS } from "./settlement/build.ts";
 import { BondExposure } from "./settlement/exposure.ts";
@@ -155,6 +156,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
       keys,
       accounts,
       funds,
+      repeats: new Repeats({ store, clock: systemClock }),
       market: catalog,
       journal,
       exposure,

@@ -28,11 +28,25 @@ export class JournalFailure extends Error {
   override readonly name = "JournalFailure";
 }
 
+/** Another router was first with a request of the same `Idempotency-Key`; this one is not recorded. */
+export class AlreadyServed extends Error {
+  override readonly name = "AlreadyServed";
+  readonly requestId: string;
+  readonly receipt: SignedReceipt;
+
+  constructor(requestId: string, receipt: SignedReceipt) {
+    super(`the request was served as ${requestId}`);
+    this.requestId = requestId;
+    this.receipt = receipt;
+  }
+}
+
 export interface Journal {
   /**
    * Gives each attempt its account's next sequence number, signs it and stores it all. Durable once resolved: the last
    * byte of a response waits for this. The caller counts the rows in the `AccountBook`, then ends its hold.
    * @throws {JournalFailure}
+   * @throws {AlreadyServed}
    */
   commit(outcome: Outcome): Promise<readonly SignedReceipt[]>;
   /** Stores any other fact; durable once resolved. @throws {JournalFailure} */
@@ -80,6 +94,14 @@ export interface Store {
   session(tokenHash: Hex): Promise<Session | undefined>;
   receipt(accountId: number, seq: number): Promise<StoredReceipt | undefined>;
   outcome(requestId: string): Promise<RecordedOutcome | undefined>;
+  /** What was served under a name (see `Outcome.name`) since then. */
+  servedAs(name: Hex, sinceMs: number): Promise<RecordedOutcome | undefined>;
+  /** The last outcome of a key's request with this hash since then, among the account's latest rows. */
+  servedSince(
+    key: Pick<ApiKey, "accountId" | "keyId">,
+    requestHash: Hex,
+    sinceMs: number,
+  ): Promise<RecordedOutcome | undefined>;
   /** The rows of an account from `seq` on, in order, at most `limit`. */
   receiptsFrom(accountId: number, seq: number, limit: number): Promise<readonly StoredReceipt[]>;
   /** Receipts for a provider's offers after (`afterMs`, oldest first). */

@@ -40,6 +40,10 @@ export class HttpReply implements Reply {
     return this.#stream !== undefined;
   }
 
+  repeated(): void {
+    this.#res.setHeader("idempotent-replayed", "true");
+  }
+
   open(head: Head, wire: JsonWire): void {
     this.#stream = { head, wire };
     this.#res.writeHead(200, {

@@ -3,6 +3,9 @@ import type { Wei } from "./money.ts";
 import { NO_RESPONSE } from "./commitment.ts";
 import { FAILED, type Timing } from "./timing.ts";
 
+/** An `Idempotency-Key` names one request for so long. */
+export const NAME_MS = 24 * 3_600_000;
+
 /** One try of a request at one offer, as it ended. */
 export interface Attempt {
   readonly offerId: number;
@@ -39,6 +42,8 @@ export interface Outcome {
   /** As the caller named it. */
   readonly model: string;
   readonly requestHash: Hex;
+  /** Hash of the key and its `Idempotency-Key`: whatever is recorded under it is served once. */
+  readonly name?: Hex | undefined;
   /** The most that the app takes on top of the paid attempt's amount. */
   readonly appFeeWei?: Wei | undefined;
   readonly attempts: readonly Attempt[];

@@ -83,6 +83,8 @@ export interface RecordedOutcome {
   readonly requestId: string;
   readonly keyId: string;
   readonly model: string;
+  /** See `Outcome`. */
+  readonly name?: Hex | undefined;
   /** The most that the app takes on top of the last attempt's amount; counts against the key's limit. */
   readonly appFeeWei?: Wei | undefined;
   readonly recordedAtMs: number;

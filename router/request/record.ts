@@ -4,8 +4,9 @@ import type { Wei } from "../model/money.ts";
 import { appFeeUp } from "../model/offer.ts";
 import type { Attempt } from "../model/outcome.ts";
 import type { SignedReceipt } from "../model/receipt.ts";
-import { JournalFailure } from "../ports.ts";
+import { AlreadyServed, JournalFailure } from "../ports.ts";
 import { invalidRequest, journalDown } from "./refusal.ts";
+import { alreadyServed } from "./repeats.ts";
 import type { Request, World } from "./world.ts";
 
 /**
@@ -30,10 +31,9 @@ export function requestHashOf(body: Readonly<Record<string, unknown>>): Hex {
 export async function record(
   world: World,
   request: Request,
-  requestHash: Hex,
   attempts: readonly Attempt[],
 ): Promise<readonly SignedReceipt[]> {
-  const { requestId, key, app, demand } = request;
+  const { requestId, key, app, demand, requestHash, name } = request;
   const { accountId, keyId } = key;
   const feeWei = (amountWei: Wei): Wei => appFeeUp(amountWei, app.feeBps, app.maxAppFeePct);
   const startedAtMs = world.clock.nowMs();
@@ -45,6 +45,8 @@ export async function record(
       appId: demand.appId,
       model: demand.model,
       requestHash,
+      // Only what was paid for is never served again.
+      name: (attempts.at(-1)?.timing ?? 0) > 0 ? name : undefined,
       appFeeWei: feeWei(attempts.at(-1)?.amountWei ?? 0n),
       attempts,
     });
@@ -59,6 +61,7 @@ export async function record(
     );
     return receipts;
   } catch (error) {
+    if (error instanceof AlreadyServed) throw alreadyServed(error.receipt, error.requestId);
     if (error instanceof JournalFailure) throw journalDown(false);
     throw error;
   } finally {

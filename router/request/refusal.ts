@@ -14,6 +14,8 @@ export type ErrorType =
   | "payload_too_large"
   | "method_not_allowed"
   | "not_found"
+  | "idempotency_conflict"
+  | "already_served"
   | "service_unavailable"
   | "server";
 

@@ -5,6 +5,8 @@ import type { Head, JsonWire } from "./wire/wire.ts";
 export interface Reply {
   /** Aborted when the caller leaves. */
   readonly signal: AbortSignal;
+  /** Says that what follows was said before. */
+  repeated(): void;
   /** Starts a stream: from here on there is no other provider, and no other status. */
   open(head: Head, wire: JsonWire): void;
   /** Sends an event. A promise, when there is no room: it resolves when there is again, or the caller left. */

@@ -12,12 +12,14 @@ import { meter, type Metered } from "./meter.ts";
 import { plan } from "./plan.ts";
 import { record, requestHashOf } from "./record.ts";
 import { invalidRequest, journalDown, notFound, Refusal } from "./refusal.ts";
+import { replay } from "./recording.ts";
+import type { RepeatMarks } from "./repeats.ts";
 import type { Reply } from "./reply.ts";
 import type { Bill, Head } from "./wire/wire.ts";
 import type { Request, World } from "./world.ts";
 
 /** A request as it comes in. */
-export interface Call {
+export interface Call extends RepeatMarks {
   /** `gen-...` */
   readonly requestId: string;
   readonly authorization: string | undefined;
@@ -31,8 +33,7 @@ export interface Call {
  * @throws {CallerLeft} when there is nobody to tell
  */
 export async function serve(world: World, call: Call, reply: Reply): Promise<void> {
-  const { market, clock, metrics } = world;
-  const startedAtMs = clock.nowMs();
+  const startedAtMs = world.clock.nowMs();
 
   // Who asks, for what?
   const key = authenticate(world.keys, call.authorization, startedAtMs);
@@ -41,13 +42,28 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
   if (world.journal.failure()) throw journalDown();
   const app = appOf(world, demand, accountOf(world, key.accountId));
   const { requestId } = call;
-  const request: Request = {
-    requestId,
-    key,
-    demand,
-    app,
-    startedAtMs,
-  };
+  const request = { requestId, key, demand, requestHash, app, startedAtMs };
+
+  // For the first time?
+  const first = await world.repeats.begin(key, call, demand, requestHash, reply);
+  if (!first) {
+    await serveFirst(world, { ...request, name: undefined }, reply);
+  } else if (first.kind === "repetition") {
+    await replay(first.recording, reply);
+  } else {
+    try {
+      first.keep(await serveFirst(world, { ...request, name: first.name }, first.reply));
+    } catch (error) {
+      first.drop();
+      throw error;
+    }
+  }
+}
+
+/** Serves a request that is no repetition. @returns the receipt of what was delivered */
+async function serveFirst(world: World, request: Request, reply: Reply): Promise<SignedReceipt> {
+  const { market, clock, metrics } = world;
+  const { key, demand, startedAtMs } = request;
 
   // How big is it, and who could do it?
   const model = market.model(demand.model);
@@ -65,12 +81,14 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
     const delivery = await forward(world, request, route.ranked, size, hold, reply, failures);
     const metered = await meter(world, demand, delivery);
     isRecorded = true;
-    const receipts = await record(world, request, requestHash, [...failures, metered.attempt]);
+    const receipts = await record(world, request, [...failures, metered.attempt]);
     metrics.stage("upstream", (delivery.endedAtMs - delivery.startedAtMs) / 1000);
     void world.usageComparison.consider(delivery);
-    if (delivery.isWhole) finish(reply, request, delivery, metered, receipts.at(-1) as SignedReceipt);
+    const receipt = receipts.at(-1) as SignedReceipt;
+    if (delivery.isWhole) finish(reply, request, delivery, metered, receipt);
+    return receipt;
   } catch (error) {
-    if (failures.length > 0 && !isRecorded) await record(world, request, requestHash, failures);
+    if (failures.length > 0 && !isRecorded) await record(world, request, failures);
     throw error;
   } finally {
     hold.release();

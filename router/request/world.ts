@@ -1,10 +1,12 @@
 import type { AccountBook } from "../model/account.ts";
+import type { Hex } from "../model/bytes.ts";
 import type { Funds } from "../model/funds.ts";
 import type { ApiKey } from "../model/record.ts";
 import type { Clock, Exposure, Journal, Logger, Market, Metrics, Upstream } from "../ports.ts";
 import type { KeyRing } from "./authenticate.ts";
 import type { UsageComparison } from "./compareUsage.ts";
 import type { Demand } from "./demand.ts";
+import type { Repeats } from "./repeats.ts";
 
 /** Everything that serving a request needs. */
 export interface World {
@@ -12,6 +14,8 @@ export interface World {
   readonly accounts: AccountBook;
   /** Where requests' money comes from: the accounts, within the limits of their keys. */
   readonly funds: Funds;
+  /** Tells first requests from repetitions. */
+  readonly repeats: Repeats;
   readonly market: Market;
   readonly journal: Journal;
   readonly exposure: Exposure;
@@ -34,6 +38,10 @@ export interface Request {
   readonly requestId: string;
   readonly key: ApiKey;
   readonly demand: Demand;
+  /** What `requestHash` of its receipts is. */
+  readonly requestHash: Hex;
+  /** What the journal keeps of its `Idempotency-Key`. */
+  readonly name: Hex | undefined;
   readonly app: { readonly feeBps: number; readonly maxAppFeePct: number };
   readonly startedAtMs: number;
 }

@@ -1,4 +1,5 @@
 import type { Demand } from "../../router/request/demand.ts";
+import type { RepeatMarks } from "../../router/request/repeats.ts";
 import type { Call } from "../../router/request/serve.ts";
 import { chat } from "../../router/request/wire/chat.ts";
 import { NO_PREFERENCES } from "../../router/routing/preferences.ts";
@@ -26,6 +27,13 @@ export function sampleDemand(overrides: Partial<Demand> = {}): Demand {
 
 let calls = 0;
 
-export function sampleCall(demand: Demand = sampleDemand()): Call {
-  return { requestId: `gen-${++calls}`, authorization: BEARER, read: async () => demand };
+export function sampleCall(demand: Demand = sampleDemand(), marks: Partial<RepeatMarks> = {}): Call {
+  return {
+    requestId: `gen-${++calls}`,
+    authorization: BEARER,
+    idempotencyKey: undefined,
+    retryCount: undefined,
+    ...marks,
+    read: async () => demand,
+  };
 }

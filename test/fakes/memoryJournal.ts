@@ -113,6 +113,14 @@ export class MemoryStore implements Store {
     return undefined;
   }
 
+  async servedAs(): Promise<undefined> {
+    return undefined;
+  }
+
+  async servedSince(): Promise<undefined> {
+    return undefined;
+  }
+
   async receiptsFrom(accountId: number, seq: number, limit: number): Promise<readonly StoredReceipt[]> {
     return this.#receipts()
       .filter(({ receipt }) => receipt.accountId === accountId && receipt.seq >= seq)

@@ -7,9 +7,11 @@ export class FakeReply implements Reply {
   readonly #caller = new AbortController();
   head: Head | undefined;
   readonly events: Record<string, unknown>[] = [];
+  readonly chunks: Uint8Array[] = [];
   body: Record<string, unknown> | undefined;
   receipt: SignedReceipt | undefined;
   isDone = false;
+  isRepeated = false;
   /** Called with each event. */
   onEvent: (event: Record<string, unknown>) => Promise<void> | undefined = () => undefined;
 
@@ -19,6 +21,10 @@ export class FakeReply implements Reply {
 
   leave(): void {
     this.#caller.abort();
+  }
+
+  repeated(): void {
+    this.isRepeated = true;
   }
 
   open(head: Head): void {
@@ -38,9 +44,12 @@ export class FakeReply implements Reply {
     this.head = head;
   }
 
-  sendBytes(): undefined {}
+  sendBytes(chunk: Uint8Array): undefined {
+    this.chunks.push(chunk);
+  }
 
-  doneBytes(_chunk: Uint8Array, receipt: SignedReceipt): void {
+  doneBytes(chunk: Uint8Array, receipt: SignedReceipt): void {
+    this.chunks.push(chunk);
     this.isDone = true;
     this.receipt = receipt;
   }

@@ -47,6 +47,23 @@ export class FakeStore implements Store {
     return this.#journal.outcomes.find((outcome) => outcome.requestId === requestId);
   }
 
+  async servedAs(name: string, sinceMs: number): Promise<RecordedOutcome | undefined> {
+    return this.#journal.outcomes.find((each) => each.name === name && each.recordedAtMs >= sinceMs);
+  }
+
+  async servedSince(
+    { keyId }: { readonly keyId: string },
+    requestHash: string,
+    sinceMs: number,
+  ): Promise<RecordedOutcome | undefined> {
+    return this.#journal.outcomes.findLast(
+      (each) =>
+        each.keyId === keyId &&
+        each.recordedAtMs >= sinceMs &&
+        each.receipts.at(-1)?.receipt.requestHash === requestHash,
+    );
+  }
+
   async receiptsFrom(accountId: number, seq: number, limit: number): Promise<readonly StoredReceipt[]> {
     const own = this.#receipts().filter(({ receipt }) => receipt.accountId === accountId);
     return own.filter(({ receipt }) => receipt.seq >= seq).slice(0, limit);

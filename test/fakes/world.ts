@@ -11,9 +11,11 @@ import type { ApiKey, Endpoint } from "../../router/model/record.ts";
 import type { Metrics } from "../../router/ports.ts";
 import { KeyRing } from "../../router/request/authenticate.ts";
 import { UsageComparison } from "../../router/request/compareUsage.ts";
+import { Repeats, type RepeatsOptions } from "../../router/request/repeats.ts";
 import type { World } from "../../router/request/world.ts";
 import { FakeJournal } from "./journal.ts";
 import { silentLog } from "./samples.ts";
+import { FakeStore } from "./store.ts";
 import { FakeUpstream } from "./upstream.ts";
 
 export const MODEL = "acme/summarizer";
@@ -138,6 +140,7 @@ export function fakeWorld(
     balanceWei?: bigint;
     key?: Partial<ApiKey>;
     keyDays?: readonly KeyDay[];
+    store?: RepeatsOptions["store"];
   } = {},
 ): FakeWorld {
   const offers = options.offers ?? [
@@ -152,6 +155,7 @@ export function fakeWorld(
   market.refresh(sampleMarket(offers));
   const pauses: number[] = [];
   const accounts = new AccountBook();
+  const journal = new FakeJournal();
   accounts.refresh(sampleSnapshot({ balanceWei: options.balanceWei ?? 1_000_000n }));
   const metrics = new FakeMetrics();
   return {
@@ -159,8 +163,9 @@ export function fakeWorld(
     accounts,
     funds: new BookFunds(accounts, new KeyBook(options.keyDays), () => clock.nowMs()),
     market,
-    journal: new FakeJournal(),
     exposure: { exceeded: () => undefined },
+    repeats: new Repeats({ store: options.store ?? new FakeStore(journal), clock }),
+    journal,
     upstream: new FakeUpstream(),
     clock,
     metrics,

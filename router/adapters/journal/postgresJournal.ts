@@ -2,10 +2,11 @@
  * The journal in PostgreSQL, for several routers at once: one transaction per group of commits. A row per account counts
  * its numbers; its lock is held from the numbering to the commit, so numbers have no gaps and no doubles.
  */
-import type { Outcome } from "../../model/outcome.ts";
+import { NAME_MS, type Outcome } from "../../model/outcome.ts";
 import type { Receipt, SignedReceipt } from "../../model/receipt.ts";
 import type { Fact, JournalRecord, RecordedOutcome } from "../../model/record.ts";
 import {
+  AlreadyServed,
   JournalFailure,
   type Clock,
   type Journal,
@@ -182,6 +183,8 @@ class OpenJournal implements PostgresJournal {
     const outcomes = group.flatMap(({ work }) => (work.kind === "outcome" ? [work.outcome] : []));
     const counters = await lockCounters(sql, outcomes);
     const earlier = first ? new Map<string, SignedReceipt[]>() : await this.#earlier(sql, outcomes);
+    // Under the counters' locks: of two routers with one name, one sees the other's.
+    const served = await this.#servedNames(sql, outcomes);
     const records: JournalRecord[] = [];
     const results = group.map(({ work }) => {
       if (work.kind === "fact") {
@@ -190,12 +193,16 @@ class OpenJournal implements PostgresJournal {
       }
       const done = earlier.get(work.outcome.requestId);
       if (done) return done;
-      const { accountId } = work.outcome;
+      const { accountId, name } = work.outcome;
+      const before = name === undefined ? undefined : served.get(name);
+      if (before) return before;
       const seq = counters.get(accountId);
       if (seq === undefined) return new RangeError(`account ${accountId} was not opened`);
       const recorded = this.#record(work.outcome, seq);
       if (recorded instanceof Error) return recorded;
       counters.set(accountId, seq + recorded.receipts.length);
+      const [last] = recorded.receipts.slice(-1);
+      if (name !== undefined && last) served.set(name, new AlreadyServed(recorded.requestId, last));
       records.push({ kind: "outcome", outcome: recorded });
       return recorded.receipts;
     });
@@ -220,6 +227,19 @@ class OpenJournal implements PostgresJournal {
     for (const { requestId } of outcomes) {
       const outcome = await store.outcome(requestId);
       if (outcome) found.set(requestId, [...outcome.receipts]);
+    }
+    return found;
+  }
+
+  async #servedNames(sql: Sql, outcomes: readonly Outcome[]): Promise<Map<string, AlreadyServed>> {
+    const names = outcomes.flatMap(({ name }) => (name === undefined ? [] : [name]));
+    if (names.length === 0) return new Map();
+    const store = sqlStore(sql, this.#options.identity.operatorId, () => Promise.resolve());
+    const found = new Map<string, AlreadyServed>();
+    for (const name of names) {
+      const outcome = await store.servedAs(name, this.#options.clock.nowMs() - NAME_MS);
+      const receipt = outcome?.receipts.at(-1);
+      if (outcome && receipt) found.set(name, new AlreadyServed(outcome.requestId, receipt));
     }
     return found;
   }

@@ -18,6 +18,7 @@ export function recordOutcome(outcome: Outcome, firstSeq: number, recorder: Reco
     keyId: outcome.keyId,
     model: outcome.model,
     ...(outcome.appFeeWei !== undefined && outcome.appFeeWei > 0n && { appFeeWei: outcome.appFeeWei }),
+    ...(outcome.name !== undefined && { name: outcome.name }),
     recordedAtMs: recorder.clock.nowMs(),
     receipts: outcome.attempts.map((attempt, i) =>
       recorder.sign({

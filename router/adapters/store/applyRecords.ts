@@ -55,6 +55,21 @@ async function applyOutcomes(sql: Sql, outcomes: readonly RecordedOutcome[]): Pr
       ),
     ],
   );
+  // A name that has expired may be used again: the later one counts.
+  const named = [...new Map(outcomes.map((outcome) => [outcome.name, outcome])).values()].filter(
+    ({ name }) => name !== undefined,
+  );
+  if (named.length > 0)
+    await sql.rows(
+      `INSERT INTO served_names SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
+       ON CONFLICT (name) DO UPDATE SET request_id = excluded.request_id, recorded_at_ms = excluded.recorded_at_ms
+       WHERE excluded.recorded_at_ms > served_names.recorded_at_ms`,
+      [
+        named.map(({ name }) => name),
+        named.map(({ requestId }) => requestId),
+        named.map(({ recordedAtMs }) => recordedAtMs),
+      ],
+    );
   const spans = new Map<number, { first: number; next: number }>();
   for (const { receipt } of rows) {
     const first = spans.get(receipt.accountId)?.first ?? receipt.seq;

@@ -104,6 +104,15 @@ const MIGRATIONS: readonly (readonly string[])[] = [
      WHERE amount > 0 GROUP BY 1, 2`,
     `CREATE INDEX api_keys_account ON api_keys (account_id)`,
   ],
+  [
+    // Requests with an Idempotency-Key that were paid for.
+    `CREATE TABLE served_names (
+      name text PRIMARY KEY,
+      request_id text NOT NULL,
+      recorded_at_ms bigint NOT NULL
+    )`,
+    `CREATE INDEX served_names_age ON served_names (recorded_at_ms)`,
+  ],
 ];
 
 /** Any two routers agree on this number, so that one migrates and the others wait. */

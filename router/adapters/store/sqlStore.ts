@@ -4,6 +4,9 @@ import type { BatchState, Store, StoredBatch, StoredReceipt } from "../../ports.
 import { termsFromText } from "../journal/recordText.ts";
 import type { Int, Sql } from "./sql.ts";
 
+/** Retries come soon: further back nobody looks. */
+const LATEST_ROWS = 5_000;
+
 interface ReceiptRow {
   account_id: Int;
   seq: Int;
@@ -121,6 +124,20 @@ export function sqlStore(sql: Sql, operatorId: number, current: () => Promise<vo
     }));
   };
 
+  const outcome: Store["outcome"] = async (requestId) => {
+    const found = await receipts("WHERE request_id = $1 ORDER BY account_id, seq", [requestId]);
+    const [first] = found;
+    return (
+      first && {
+        requestId,
+        keyId: first.keyId,
+        model: first.model,
+        recordedAtMs: first.recordedAtMs,
+        receipts: found.map(({ receipt, signature }) => ({ receipt, signature })),
+      }
+    );
+  };
+
   return {
     keys: async () => (await rows<KeyRow>(`${KEYS} ORDER BY created_at_ms, key_id`)).map(keyOf),
     keyDays: async (fromDay) =>
@@ -172,18 +189,24 @@ export function sqlStore(sql: Sql, operatorId: number, current: () => Promise<vo
     },
     receipt: async (accountId, seq) =>
       (await receipts("WHERE account_id = $1 AND seq = $2", [accountId, seq]))[0],
-    outcome: async (requestId) => {
-      const found = await receipts("WHERE request_id = $1 ORDER BY account_id, seq", [requestId]);
-      const [first] = found;
-      return (
-        first && {
-          requestId,
-          keyId: first.keyId,
-          model: first.model,
-          recordedAtMs: first.recordedAtMs,
-          receipts: found.map(({ receipt, signature }) => ({ receipt, signature })),
-        }
+    outcome,
+    servedAs: async (name, sinceMs) => {
+      const [row] = await rows<{ request_id: string }>(
+        "SELECT request_id FROM served_names WHERE name = $1 AND recorded_at_ms >= $2",
+        [name, sinceMs],
       );
+      return row && outcome(row.request_id);
+    },
+    servedSince: async ({ accountId, keyId }, requestHash, sinceMs) => {
+      const [row] = await rows<{ request_id: string }>(
+        `SELECT request_id FROM (
+           SELECT request_id, key_id, request_hash, recorded_at_ms, timing, seq FROM receipts WHERE account_id = $1
+           ORDER BY seq DESC LIMIT ${LATEST_ROWS}) AS latest
+         WHERE key_id = $2 AND request_hash = decode($3, 'hex') AND recorded_at_ms >= $4 AND timing > 0
+         ORDER BY seq DESC LIMIT 1`,
+        [accountId, keyId, requestHash.slice(2), sinceMs],
+      );
+      return row && outcome(row.request_id);
     },
     receiptsFrom: (accountId, seq, limit) =>
       receipts("WHERE account_id = $1 AND seq >= $2 ORDER BY seq LIMIT $3", [accountId, seq, limit]),

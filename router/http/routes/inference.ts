@@ -1,5 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Demand } from "../../request/demand.ts";
+import { invalidRequest } from "../../request/refusal.ts";
+import type { RepeatMarks } from "../../request/repeats.ts";
 import { serve } from "../../request/serve.ts";
 import type { AppDeps } from "../deps.ts";
 import { refusalOf } from "../errors.ts";
@@ -14,6 +16,19 @@ import {
 } from "../readDemand.ts";
 import type { Route } from "../route.ts";
 
+const NAME_FORMAT = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/;
+
+/** @throws {Refusal} 400 */
+function repeatMarksOf({ headers }: IncomingMessage): RepeatMarks {
+  const { "idempotency-key": idempotencyKey, "x-stainless-retry-count": retries } = headers;
+  if (idempotencyKey !== undefined && !NAME_FORMAT.test(String(idempotencyKey)))
+    throw invalidRequest("idempotency-key must be 1 to 255 printable characters", "idempotency-key");
+  return {
+    idempotencyKey: idempotencyKey?.toString(),
+    retryCount: typeof retries === "string" && /^\d{1,3}$/.test(retries) ? Number(retries) : undefined,
+  };
+}
+
 export function inferenceRoutes({ world }: AppDeps): Route[] {
   const route = (path: string, read: (req: IncomingMessage) => Promise<Demand>): Route => ({
     method: "post",
@@ -21,8 +36,10 @@ export function inferenceRoutes({ world }: AppDeps): Route[] {
     async handle({ req, res, requestId }) {
       const reply = new HttpReply(res);
       const { authorization } = req.headers;
+      const marks = repeatMarksOf(req);
       try {
-        await serve(world, { requestId: `gen-${requestId}`, authorization, read: () => read(req) }, reply);
+        const call = { requestId: `gen-${requestId}`, authorization, ...marks, read: () => read(req) };
+        await serve(world, call, reply);
       } catch (error) {
         if (!reply.isOpen) throw error;
         reply.fail(refusalOf(error, world.logger, requestId));

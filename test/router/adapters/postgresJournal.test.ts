@@ -5,7 +5,7 @@ import { openPostgresJournal } from "../../../router/adapters/journal/postgresJo
 import { postgresDatabase } from "../../../router/adapters/store/postgresDatabase.ts";
 import { postgresLeadership } from "../../../router/adapters/store/postgresLeadership.ts";
 import type { Database } from "../../../router/adapters/store/sql.ts";
-import { JournalFailure } from "../../../router/ports.ts";
+import { AlreadyServed, JournalFailure } from "../../../router/ports.ts";
 import { startPostgres, type TestPostgres } from "../../fakes/postgres.ts";
 import { IDENTITY, sampleOutcome, SIGNER, silentLog, systemClock } from "../../fakes/samples.ts";
 
@@ -46,6 +46,29 @@ describe("PostgreSQL journal", () => {
       (await routers[2]!.store.receipt(mine.receipt.accountId, mine.receipt.seq))?.signature,
       mine.signature,
     );
+    for (const { journal } of routers) await journal.close();
+    for (const database of databases) await database.close();
+  });
+
+  it("records what has one Idempotency-Key once, whichever router is first", async () => {
+    const url = await postgres.database();
+    const databases = [1, 2].map(() => postgresDatabase(url, silentLog));
+    const routers = await Promise.all(
+      databases.map((database) => openPostgresJournal({ ...RECORDER, database })),
+    );
+    for (const { journal } of routers) await journal.openAccount(1, 0);
+    const name = `0x${"ab".repeat(32)}` as const;
+    const results = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, i) => routers[i % 2]!.journal.commit({ ...sampleOutcome(), name })),
+    );
+    const winners = results.flatMap((each) => (each.status === "fulfilled" ? [each.value[0]] : []));
+    assert.equal(winners.length, 1);
+    for (const each of results)
+      if (each.status === "rejected") {
+        assert.ok(each.reason instanceof AlreadyServed);
+        assert.equal(each.reason.receipt.signature, winners[0]?.signature);
+      }
+    assert.equal((await routers[0]!.store.receiptsFrom(1, 0, 100)).length, 1);
     for (const { journal } of routers) await journal.close();
     for (const database of databases) await database.close();
   });

@@ -8,6 +8,7 @@ import { openPostgresJournal } from "../../../router/adapters/journal/postgresJo
 import { postgresDatabase } from "../../../router/adapters/store/postgresDatabase.ts";
 import { openProjectedStore, type ProjectedStore } from "../../../router/adapters/store/projectedStore.ts";
 import { MOST_SESSIONS, type Session } from "../../../router/model/session.ts";
+import type { Hex } from "../../../router/model/bytes.ts";
 import type { ApiKey, BuiltBatch } from "../../../router/model/record.ts";
 import { JournalFailure, type Journal, type SequenceCounters, type Store } from "../../../router/ports.ts";
 import { startPostgres, type TestPostgres } from "../../fakes/postgres.ts";
@@ -144,6 +145,36 @@ for (const { name, open } of DRIVERS) {
       await durable.journal.append({ kind: "keyRevoked", keyId: "key-1", atMs: 5 });
       await durable.journal.append({ kind: "key", key });
       assert.equal((await durable.store.keys())[0]?.revokedAtMs, 5, "what is revoked stays so");
+      await durable.close();
+    });
+
+    it("finds what was served under a name, and what a key has just asked", async (t) => {
+      const start = await open(t);
+      let durable = await start();
+      await durable.journal.openAccount(1, 0);
+      const outcome = { ...sampleOutcome(), name: `0x${"ab".repeat(32)}` as const };
+      const beforeMs = Date.now();
+      const [signed] = await durable.journal.commit(outcome);
+      const failed = sampleOutcome(1, [FAILED_ATTEMPT]);
+      await durable.journal.commit(failed);
+      const key = { accountId: 1, keyId: outcome.keyId };
+      for (let restarts = 0; restarts < 2; restarts++) {
+        const { store } = durable;
+        assert.equal(
+          (await store.servedAs(outcome.name, beforeMs))?.receipts[0]?.signature,
+          signed?.signature,
+        );
+        assert.equal(await store.servedAs(outcome.name, Date.now() + 1), undefined);
+        assert.equal(await store.servedAs("0x00", 0), undefined);
+        const since = (hash: Hex, ms: number, keyId = key.keyId) =>
+          store.servedSince({ ...key, keyId }, hash, ms);
+        assert.equal((await since(outcome.requestHash, beforeMs))?.requestId, outcome.requestId);
+        assert.equal(await since(outcome.requestHash, Date.now() + 1), undefined);
+        assert.equal(await since(outcome.requestHash, beforeMs, "another"), undefined);
+        assert.equal(await since(failed.requestHash, beforeMs), undefined, "what failed was not served");
+        await durable.close();
+        durable = await start();
+      }
       await durable.close();
     });
 
