@@ -1,5 +1,4 @@
 import type { IncomingMessage } from "node:http";
-import type { z } from "zod";
 import type { Demand } from "../request/demand.ts";
 import { invalidRequest } from "../request/refusal.ts";
 import { chat } from "../request/wire/chat.ts";
@@ -8,7 +7,7 @@ import { images } from "../request/wire/images.ts";
 import { speech } from "../request/wire/speech.ts";
 import { responses } from "../request/wire/responses.ts";
 import { embeddings } from "../request/wire/embeddings.ts";
-import { NO_PREFERENCES, type Preferences } from "../routing/preferences.ts";
+import { preferencesOf } from "./readPreferences.ts";
 import { checkInput, checkTools } from "./checkInput.ts";
 import { readBody } from "./readBody.ts";
 import {
@@ -20,23 +19,9 @@ import {
   parse,
   ResponseFields,
   SpeechFields,
-  type ProviderField,
 } from "./schemas.ts";
 
 const MOST_CHOICES = 128;
-
-function preferencesOf(field: z.infer<typeof ProviderField> | null | undefined): Preferences {
-  if (!field) return NO_PREFERENCES;
-  return {
-    order: field.order ?? [],
-    only: field.only,
-    ignore: field.ignore ?? [],
-    allowFallbacks: field.allow_fallbacks ?? true,
-    maxInputPrice: field.max_price?.prompt,
-    maxOutputPrice: field.max_price?.completion,
-    maxRequestPrice: field.max_price?.request,
-  };
-}
 
 function appIdOf(req: IncomingMessage): number {
   const header = req.headers["x-ai1net-app"] ?? "0";

@@ -9,33 +9,43 @@ import { invalidRequest } from "../request/refusal.ts";
 const model = z.string().min(1).max(200);
 const stream = z.boolean().nullish();
 
-/** A decimal number of tokens per million units, as wei per unit, rounded down. */
-const perMillion = z
-  .union([z.string(), z.number()])
-  .transform((price, context) => {
-    try {
-      return parseTokens(String(price)) / 1_000_000n;
-    } catch {
-      context.addIssue({ code: "custom", message: 'must be a decimal number of tokens, for instance "0.5"' });
-      return z.NEVER;
-    }
-  })
+/** A decimal number of tokens, as wei per unit of so many, rounded down. */
+const price = (units: bigint) =>
+  z
+    .union([z.string(), z.number()])
+    .transform((text, context) => {
+      try {
+        return parseTokens(String(text)) / units;
+      } catch {
+        context.addIssue({
+          code: "custom",
+          message: 'must be a decimal number of tokens, for instance "0.5"',
+        });
+        return z.NEVER;
+      }
+    })
+    .optional();
+const perMillion = price(1_000_000n);
+const each = price(1n);
+
+const SORTS = ["price", "throughput", "latency", "exacto"] as const;
+const sort = z.enum(SORTS, { error: `must be one of ${SORTS.join(", ")}` });
+const positive = z.number().positive();
+/** One number is what half of the requests should do at least as well as. */
+const percentiles = z
+  .union(
+    [positive, z.strictObject({ p50: positive, p75: positive, p90: positive, p99: positive }).partial()],
+    {
+      error: "must be a positive number, or an object of p50, p75, p90, p99",
+    },
+  )
+  .transform((wanted) => (typeof wanted === "number" ? { p50: wanted } : wanted))
   .optional();
-const perRequest = z
-  .union([z.string(), z.number()])
-  .transform((price, context) => {
-    try {
-      return parseTokens(String(price));
-    } catch {
-      context.addIssue({ code: "custom", message: 'must be a decimal number of tokens, for instance "0.5"' });
-      return z.NEVER;
-    }
-  })
-  .optional();
+const QUANTIZATIONS = "int4 int8 fp4 mxfp4 nvfp4 fp6 fp8 mxfp8 fp16 bf16 fp32 unknown".split(" ");
 
 const providers = z.array(z.string().max(64)).max(64);
 
-/** OpenRouter's table; what has no meaning here (yet) is accepted for the sake of existing clients. */
+/** OpenRouter's table. Prices are in $AI1NET: per million tokens, per request, per image, per second of sound. */
 export const ProviderField = z.strictObject({
   order: providers.optional(),
   only: providers.optional(),
@@ -45,9 +55,9 @@ export const ProviderField = z.strictObject({
     .strictObject({
       prompt: perMillion,
       completion: perMillion,
-      request: perRequest,
-      image: z.unknown().optional(),
-      audio: z.unknown().optional(),
+      request: each,
+      image: each,
+      audio: each,
     })
     .partial()
     .optional(),
@@ -56,10 +66,23 @@ export const ProviderField = z.strictObject({
   data_collection: z.literal("allow", { error: "no provider promises that" }).optional(),
   zdr: z.literal(false, { error: "no provider promises that" }).optional(),
   enforce_distillable_text: z.literal(false, { error: "no provider promises that" }).optional(),
-  quantizations: z.array(z.string()).optional(),
-  sort: z.unknown().optional(),
-  preferred_min_throughput: z.unknown().optional(),
-  preferred_max_latency: z.unknown().optional(),
+  quantizations: z
+    .array(z.enum(QUANTIZATIONS, { error: `must be one of ${QUANTIZATIONS.join(", ")}` }))
+    .max(16)
+    .optional(),
+  sort: z
+    .union(
+      [
+        sort.transform((by) => ({ by, partition: "model" as const })),
+        z.strictObject({ by: sort, partition: z.enum(["model", "none"]).default("model") }),
+      ],
+      { error: `must be one of ${SORTS.join(", ")}, or an object of by and partition` },
+    )
+    .nullish(),
+  /** Output units per second. */
+  preferred_min_throughput: percentiles,
+  /** Seconds to the first content. */
+  preferred_max_latency: percentiles,
 });
 
 const units = z.int().min(1).max(MAX_UNITS).nullish();

@@ -54,11 +54,14 @@ export class Catalog implements Market {
   /** Puts offers and endpoints together, so that a request finds them ready. */
   #match(): void {
     const candidates = new Map<number, Candidate[]>();
+    const models = new Map(this.#snapshot.models.map((model) => [model.modelId, model]));
     for (const offer of this.#snapshot.offers) {
       const endpoint = this.#endpoints.get(offer.listingId);
-      if (!endpoint) continue;
+      const model = models.get(offer.modelId);
+      if (!endpoint || !model) continue;
       const providerStakeWei = this.#providers.get(offer.providerId)?.stakeWei ?? 0n;
-      const candidate = { offer, endpoint, providerStakeWei, health: this.#healthOf(offer.listingId) };
+      const health = this.#healthOf(offer.listingId);
+      const candidate = { offer, model, endpoint, providerStakeWei, health };
       const others = candidates.get(offer.modelId);
       if (others) others.push(candidate);
       else candidates.set(offer.modelId, [candidate]);

@@ -1,3 +1,4 @@
+import type { Model } from "./market.ts";
 import type { Offer } from "./offer.ts";
 import type { Endpoint } from "./record.ts";
 
@@ -44,6 +45,7 @@ export interface ListingHealth {
 /** An offer with where it is served, what backs it and how it has been doing. */
 export interface Candidate {
   readonly offer: Offer;
+  readonly model: Model;
   readonly endpoint: Endpoint;
   readonly providerStakeWei: bigint;
   readonly health: ListingHealth;

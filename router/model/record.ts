@@ -39,6 +39,10 @@ export interface Endpoint {
   readonly apiKey: string | undefined;
   readonly maxOutputUnits: number;
   readonly contextUnits: number;
+  /** As the endpoint's own list of models has it; left out where that says nothing. */
+  readonly quantization?: string;
+  /** The request's parameters that it says it knows, by OpenAI's names. */
+  readonly supportedParameters?: readonly string[];
   /** Unix seconds; a later one replaces an earlier one. */
   readonly issuedAtSec: number;
 }

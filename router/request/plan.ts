@@ -1,9 +1,11 @@
 import type { Model } from "../model/market.ts";
 import { chooseOffer, type Route } from "../routing/chooseOffer.ts";
+import type { Needs } from "../routing/exclusion.ts";
 import type { Demand } from "./demand.ts";
 import { sizePrompt, type PromptSize } from "./price.ts";
 import type { Refusal } from "./refusal.ts";
 import { noRoute } from "./unserved.ts";
+import { parametersOf } from "./upstreamBody.ts";
 import type { World } from "./world.ts";
 
 /** How a request would go to one model. */
@@ -27,11 +29,15 @@ export async function plan(
   // Of one of its prompts: that is what has to fit.
   const { prompts } = demand;
   const outputUnits = demand.outputUnits && Math.ceil((demand.outputUnits * demand.choices) / prompts);
-  const { units } = demand.wire;
-  const unit = units.find((each) => each === model.unit) ?? units[0];
-  const needs = { unit, inputUnits: Math.ceil(size.likelyUnits / prompts), outputUnits };
+  const needs: Needs = {
+    units: demand.wire.units,
+    inputUnits: Math.ceil(size.likelyUnits / prompts),
+    outputUnits,
+    parameters: demand.preferences.requireParameters ? parametersOf(demand) : [],
+    sessionListingId: undefined,
+  };
   const now = { nowMs, minProviderStakeWei: market.minProviderStakeWei(), random };
-  const route = chooseOffer(candidates, model.unit, needs, demand.preferences, now);
+  const route = chooseOffer(candidates, needs, demand.preferences, now);
   if (route.ranked.length > 0) return { size, route, refusal: undefined };
   const retryAtMs = Math.min(...candidates.map((candidate) => candidate.health.retryAtMs));
   return { size, route, refusal: noRoute(demand.model, route, nowMs, retryAtMs) };

@@ -67,6 +67,9 @@ export function noRoom(): Refusal {
   });
 }
 
+/** Reasons that are the caller's own. */
+const PREFERENCES = ["preference", "max_price", "parameters", "quantization"] as const;
+
 /** What the caller is told when no offer came into question. */
 export function noRoute(model: string, { trace }: Route, nowMs: number, retryAtMs: number): Refusal {
   const reasons = new Set(trace.map((judgement) => judgement.excluded));
@@ -82,7 +85,7 @@ export function noRoute(model: string, { trace }: Route, nowMs: number, retryAtM
       param: "messages",
       metadata,
     });
-  if (reasons.has("preference") || reasons.has("max_price"))
+  if (PREFERENCES.some((reason) => reasons.has(reason)))
     return notFound(`no provider of ${model} is left by the request's \`provider\` field`, metadata);
   if (reasons.has("unit")) return notFound(`${model} does not do this kind of request`, metadata);
   return new Refusal(503, "provider_unavailable", `nobody serves ${model} at the moment`, { metadata });

@@ -1,125 +1,143 @@
-import type { Candidate } from "../model/candidate.ts";
-import { amountOf, type Unit } from "../model/offer.ts";
-import type { Preferences } from "./preferences.ts";
+import type { Candidate, Percentiles } from "../model/candidate.ts";
+import { estimate, usualOf, type Estimate } from "./estimate.ts";
+import { exclusionOf, tagOf, type Circumstances, type Exclusion, type Needs } from "./exclusion.ts";
+import type { Preferences, Sort } from "./preferences.ts";
 
-/** What a request asks of an offer. */
-export interface Needs {
-  readonly unit: Unit;
-  /** Best guess; at least this much context is needed. */
-  readonly inputUnits: number;
-  /** Most output units wanted, of all choices together; undefined: as many as the endpoint gives. */
-  readonly outputUnits: number | undefined;
-}
-
-export interface Circumstances {
-  readonly nowMs: number;
-  readonly minProviderStakeWei: bigint;
-  /** 0 up to 1; for draws between offers. */
-  readonly random: () => number;
-}
-
-/** Why an offer is out of the question. */
-export type Exclusion =
-  | "unit"
-  | "not_billable"
-  | "stake"
-  | "preference"
-  | "max_price"
-  | "context"
-  | "breaker"
-  | "capacity"
-  | "dearer_offer_of_listing"
-  | "no_fallbacks";
-
-interface Judgement {
-  readonly offerId: number;
-  readonly providerId: number;
+/** One offer, as it was judged for one request. */
+export interface Judgement {
+  readonly candidate: Candidate;
   /** Undefined: it is ranked. */
   readonly excluded: Exclusion | undefined;
+  /** Undefined unless it was compared with others. */
+  readonly estimate: Estimate | undefined;
 }
+
+/** How the order came about. */
+export type Strategy = Sort | "order" | "session" | "cost" | "exploration";
 
 export interface Route {
   /** To be tried in this order; one per listing. */
   readonly ranked: readonly Candidate[];
+  readonly strategy: Strategy;
   /** One per candidate. */
   readonly trace: readonly Judgement[];
 }
 
-/** Output units to expect of a listing that has not shown any yet. */
-const TYPICAL_OUTPUT_UNITS = 256;
-
-const tag = (candidate: Candidate): string => String(candidate.offer.providerId);
-const above = (price: bigint, max: bigint | undefined): boolean => max !== undefined && price > max;
-
-function exclusionOf(
-  candidate: Candidate,
-  unit: Unit,
-  needs: Needs,
-  preferences: Preferences,
-  now: Circumstances,
-): Exclusion | undefined {
-  const { offer, endpoint, health, providerStakeWei } = candidate;
-  const nowSec = Math.floor(now.nowMs / 1000);
-  if (unit !== needs.unit) return "unit";
-  // Billable a while longer, too: the Ledger's grace after a retirement exceeds the longest request.
-  if (offer.createdAtSec > nowSec || offer.retiresAtSec <= nowSec) return "not_billable";
-  if (providerStakeWei < now.minProviderStakeWei) return "stake";
-  const { only, ignore, order, allowFallbacks } = preferences;
-  if (only && !only.includes(tag(candidate))) return "preference";
-  if (ignore.includes(tag(candidate))) return "preference";
-  if (order.length > 0 && !allowFallbacks && !order.includes(tag(candidate))) return "preference";
-  if (
-    above(offer.inputPrice, preferences.maxInputPrice) ||
-    above(offer.outputPrice, preferences.maxOutputPrice) ||
-    above(offer.requestPrice, preferences.maxRequestPrice)
-  )
-    return "max_price";
-  if (needs.inputUnits >= endpoint.contextUnits) return "context";
-  if (health.breaker === "open") return "breaker";
-  if (health.inFlight >= health.inFlightCap) return "capacity";
-  return undefined;
+interface Entry {
+  readonly candidate: Candidate;
+  /** The first thing that counts: the caller's order, then what it prefers softly. */
+  readonly tier: number;
+  readonly score: number;
+  readonly draw: number;
 }
 
-/** What the request will probably cost there, in wei. */
-function likelyWei({ offer, endpoint, health }: Candidate, needs: Needs): bigint {
-  const most = needs.outputUnits ?? endpoint.maxOutputUnits;
-  const outputUnits = Math.min(most, Math.ceil(health.outputUnits ?? TYPICAL_OUTPUT_UNITS));
-  return amountOf(offer, { inputUnits: needs.inputUnits, outputUnits });
+/** How often an offer that is not the best is tried first, so that what it is like stays known; and one that is probed. */
+const EXPLORED = 0.01;
+const PROBED = 0.1;
+
+/** What a provider's cache is worth to a session beyond its price: the time to read the prompt again. */
+const STAY_REQUESTS = 0.5;
+
+const SCORES: Readonly<Record<Sort, (estimate: Estimate) => number>> = {
+  price: ({ priceWei }) => priceWei,
+  throughput: ({ msPerUnit }) => msPerUnit,
+  latency: ({ firstContentMs }) => firstContentMs,
+  exacto: ({ failure }) => failure,
+};
+
+const SHARES = ["p50", "p75", "p90", "p99"] as const;
+
+/** 0: a soft preference is met; 1: nobody knows; 2: it is missed. */
+function softTier(
+  figures: Percentiles | undefined,
+  wanted: Partial<Percentiles> | undefined,
+  isMissed: (figure: number, wanted: number) => boolean,
+): number {
+  if (!wanted) return 0;
+  if (!figures) return 1;
+  const misses = SHARES.some((share) => {
+    const limit = wanted[share];
+    return limit !== undefined && isMissed(figures[share], limit);
+  });
+  return misses ? 2 : 0;
+}
+
+function tierOf(candidate: Candidate, preferences: Preferences): number {
+  const { order, preferredMaxLatencyMs, preferredMinThroughput } = preferences;
+  const place = order.indexOf(tagOf(candidate));
+  if (place >= 0) return place;
+  const { latencyMs, throughput } = candidate.health;
+  return (
+    order.length +
+    Math.max(
+      softTier(latencyMs, preferredMaxLatencyMs, (figure, wanted) => figure > wanted),
+      softTier(throughput, preferredMinThroughput, (figure, wanted) => figure < wanted),
+    )
+  );
+}
+
+/** Now and then somebody else comes first: a small share for each, a larger one for whoever is to be probed. */
+function explore(entries: Entry[], random: () => number): boolean {
+  let draw = random();
+  const [best] = entries;
+  for (const [place, { candidate, tier }] of entries.entries()) {
+    if (place === 0 || tier !== best?.tier) continue;
+    draw -= candidate.health.breaker === "half_open" ? PROBED : EXPLORED;
+    if (draw >= 0) continue;
+    entries.unshift(...entries.splice(place, 1));
+    return true;
+  }
+  return false;
+}
+
+function strategyOf(preferences: Preferences, isSession: boolean): Strategy {
+  if (preferences.order.length > 0) return "order";
+  return preferences.sort ?? (isSession ? "session" : "cost");
 }
 
 /**
- * Ranks the offers of a model for one request: what is out of the question is left out with its reason, the preferred
- * providers come first, then the cheapest, and of equals the one with less to do.
+ * Ranks offers for one request: what is out of the question is left out with its reason; the others are ordered by what
+ * they cost their caller, time and failures included, unless the caller wants another order.
  */
 export function chooseOffer(
   candidates: readonly Candidate[],
-  unit: Unit,
   needs: Needs,
   preferences: Preferences,
   now: Circumstances,
 ): Route {
   const exclusions = new Map<Candidate, Exclusion>();
-  const eligible: { candidate: Candidate; rank: number; wei: bigint; draw: number }[] = [];
+  const eligible: Candidate[] = [];
   for (const candidate of candidates) {
-    const exclusion = exclusionOf(candidate, unit, needs, preferences, now);
-    if (exclusion) {
-      exclusions.set(candidate, exclusion);
-      continue;
-    }
-    const place = preferences.order.indexOf(tag(candidate));
-    const rank = place < 0 ? preferences.order.length : place;
-    eligible.push({ candidate, rank, wei: likelyWei(candidate, needs), draw: now.random() });
+    const exclusion = exclusionOf(candidate, needs, preferences, now);
+    if (exclusion) exclusions.set(candidate, exclusion);
+    else eligible.push(candidate);
   }
-  eligible.sort(
+  const isSession = eligible.some(({ offer }) => offer.listingId === needs.sessionListingId);
+  let strategy = strategyOf(preferences, isSession);
+  // Whoever asked for an order gets it, and a session stays where it is unless another place is clearly better.
+  const random = strategy === "cost" ? now.random : undefined;
+  const usual = usualOf(eligible);
+  const estimates = new Map<Candidate, Estimate>();
+  const entries = eligible.map((candidate): Entry => {
+    const figures = estimate(candidate, needs, usual, preferences.timeValue, random);
+    estimates.set(candidate, figures);
+    const isHome = candidate.offer.listingId === needs.sessionListingId;
+    const byCost = figures.costWei - (isHome ? STAY_REQUESTS * usual.requestWei : 0);
+    const score = preferences.sort ? SCORES[preferences.sort](figures) : byCost;
+    return { candidate, tier: tierOf(candidate, preferences), score, draw: now.random() };
+  });
+  entries.sort(
     (a, b) =>
-      a.rank - b.rank ||
-      (a.wei < b.wei ? -1 : a.wei > b.wei ? 1 : 0) ||
+      a.tier - b.tier ||
+      a.score - b.score ||
       a.candidate.health.inFlight - b.candidate.health.inFlight ||
       a.draw - b.draw,
   );
+  if (strategy === "cost" && explore(entries, now.random)) strategy = "exploration";
+
   const ranked: Candidate[] = [];
   const listings = new Set<number>();
-  for (const { candidate } of eligible) {
+  for (const { candidate } of entries) {
     if (listings.has(candidate.offer.listingId)) exclusions.set(candidate, "dearer_offer_of_listing");
     else if (ranked.length > 0 && !preferences.allowFallbacks && preferences.order.length === 0)
       exclusions.set(candidate, "no_fallbacks");
@@ -127,9 +145,9 @@ export function chooseOffer(
     listings.add(candidate.offer.listingId);
   }
   const trace = candidates.map((candidate) => ({
-    offerId: candidate.offer.offerId,
-    providerId: candidate.offer.providerId,
+    candidate,
     excluded: exclusions.get(candidate),
+    estimate: estimates.get(candidate),
   }));
-  return { ranked, trace };
+  return { ranked, strategy, trace };
 }

@@ -1,6 +1,6 @@
 import type { Candidate, ListingHealth } from "../../router/model/candidate.ts";
 import type { Offer } from "../../router/model/offer.ts";
-import { sampleEndpoint, sampleOffer } from "./world.ts";
+import { MODEL, sampleEndpoint, sampleOffer } from "./world.ts";
 
 /** A listing that has done well, and has nothing to do. */
 export const HEALTHY: ListingHealth = {
@@ -31,6 +31,7 @@ export function sampleCandidate(
 ): Candidate {
   return {
     offer: sampleOffer({ offerId: 100 * n, listingId: n, providerId: n, ...offer }),
+    model: { modelId: 1, name: MODEL, unit: "token" },
     endpoint: sampleEndpoint({ listingId: n }),
     providerStakeWei: 1_000n,
     health: HEALTHY,
