@@ -5,6 +5,16 @@ import type { Metrics } from "../ports.ts";
 const WEI_PER_TOKEN = 1e18;
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
+/** `find`, asked once per key. */
+function remember<Key, Value>(find: (key: Key) => Value): (key: Key) => Value {
+  const known = new Map<Key, Value>();
+  return (key) => {
+    let value = known.get(key);
+    if (value === undefined) known.set(key, (value = find(key)));
+    return value;
+  };
+}
+
 /** The router's figures in a registry: numbers and names of routes and faults, nothing of what anybody said. */
 export function createMetrics(registry: Registry, accounts: AccountBook): Metrics {
   const registers = [registry];
@@ -71,16 +81,23 @@ export function createMetrics(registry: Registry, accounts: AccountBook): Metric
   tokens("ai1net_held_tokens", "Held by requests in flight", (id) => accounts.heldWei(id));
   tokens("ai1net_unsettled_tokens", "Served and not settled yet", (id) => accounts.unsettledWei(id));
 
+  // A series is looked up by its labels once, not five times per request.
+  const requestsOf = remember((route: string) =>
+    remember((status: number) => requests.labels({ route, status })),
+  );
+  const requestSecondsOf = remember((route: string) => requestSeconds.labels({ route }));
+  const stageSecondsOf = remember((stage: string) => stageSeconds.labels({ stage }));
+  const attemptsOf = remember((result: string) => attempts.labels({ result }));
   return {
     request(route, status, seconds) {
-      requests.inc({ route, status });
-      requestSeconds.observe({ route }, seconds);
+      requestsOf(route)(status).inc();
+      requestSecondsOf(route).observe(seconds);
     },
     stage(stage, seconds) {
-      stageSeconds.observe({ stage }, seconds);
+      stageSecondsOf(stage).observe(seconds);
     },
     attempt(result) {
-      attempts.inc({ result });
+      attemptsOf(result).inc();
     },
     overexposed(limit) {
       overexposed.inc({ limit });

@@ -1,12 +1,7 @@
-import { keccak_256 } from "@noble/hashes/sha3.js";
+export { keccak256 } from "./keccak.ts";
 
 /** `0x`-prefixed lower-case hex of whole bytes. */
 export type Hex = `0x${string}`;
-
-/** keccak256 of `data`. */
-export function keccak256(data: Uint8Array): Uint8Array {
-  return keccak_256(data);
-}
 
 export function toHex(data: Uint8Array): Hex {
   return `0x${Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("hex")}`;

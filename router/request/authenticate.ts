@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import { fromHex } from "../model/bytes.ts";
 import type { ApiKey } from "../model/record.ts";
 import { Refusal } from "./refusal.ts";
@@ -7,7 +7,7 @@ const KEY_FORMAT = /^Bearer +sk-ai1-([0-9a-f]{16})-([A-Za-z0-9_-]{43})$/i;
 /** Compared with when there is no such key, so that an unknown id takes as long as a wrong secret. */
 const NOBODY = Buffer.alloc(32);
 
-const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
+const sha256 = (text: string): Buffer => hash("sha256", text, "buffer");
 
 /** The API's keys by id, in memory: what the journal has, plus what was just made. */
 export class KeyRing {

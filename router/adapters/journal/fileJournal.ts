@@ -77,6 +77,8 @@ const realDisk: Disk = {
   sync: (file) => file.datasync(),
 };
 
+const endOfTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
 interface Waiting {
   readonly record: JournalRecord;
   readonly text: string;
@@ -324,9 +326,13 @@ class OpenJournal implements FileJournal {
     });
   }
 
-  /** One sync in flight; whatever comes meanwhile is the next group. Nothing waits when the journal is idle. */
+  /**
+   * One sync in flight; whatever comes meanwhile is the next group. What the event loop brings in one turn goes together;
+   * beyond that nothing waits when the journal is idle.
+   */
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
+      await endOfTurn();
       const group = this.#nextGroup();
       try {
         await this.#store(group);

@@ -26,12 +26,15 @@ export interface ProjectedStore extends Store {
   close(): Promise<void>;
 }
 
-/** Records per transaction: a statement of 128 rows costs little more than one of 16, and blocks for about a millisecond. */
-const RECORDS_AT_ONCE = 128;
+/**
+ * Records per transaction: a transaction costs 3 ms and 20 us a row, on the store's own thread, and whoever waits for a
+ * row waits for the transactions before it.
+ */
+const RECORDS_AT_ONCE = 1_024;
 /** Beyond this backlog records are read from the journal again rather than kept in memory. */
 const MAX_BACKLOG = 20_000;
-/** Lets rows gather while nobody asks for them. */
-const LINGER_MS = 20;
+/** Lets rows gather while nobody asks for them; who asks is served at once. */
+const LINGER_MS = 250;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;
 

@@ -23,6 +23,11 @@ const MOST_ERROR_BYTES = 64 * 1024;
 
 type Answer = Dispatcher.ResponseData;
 
+interface Address {
+  readonly origin: string;
+  readonly basePath: string;
+}
+
 /** Providers over HTTP: one bounded pool of connections per origin. */
 export class HttpUpstream implements Upstream {
   readonly #policy: EndpointPolicy;
@@ -30,6 +35,7 @@ export class HttpUpstream implements Upstream {
   readonly #lookup: LookupFunction;
   /** The one used last comes last. */
   readonly #pools = new Map<string, Pool>();
+  readonly #addresses = new WeakMap<Endpoint, Address>();
 
   constructor(policy: EndpointPolicy, limits: Partial<UpstreamLimits> = {}, resolveName?: ResolveName) {
     this.#policy = policy;
@@ -191,15 +197,13 @@ export class HttpUpstream implements Upstream {
     headersMs: number,
     signal: AbortSignal,
   ): Promise<Answer> {
-    const refusal = refuseUrl(endpoint.baseUrl, this.#policy);
-    if (refusal !== undefined) throw new UpstreamError("connect", `not contacted: ${refusal}`);
-    const url = new URL(endpoint.baseUrl);
+    const { origin, basePath } = this.#addressOf(endpoint);
     const headers: Record<string, string> = { accept };
     if (body !== undefined) headers["content-type"] = "application/json";
     if (endpoint.apiKey !== undefined) headers["authorization"] = `Bearer ${endpoint.apiKey}`;
-    return this.#poolOf(url.origin).request({
+    return this.#poolOf(origin).request({
       method,
-      path: url.pathname.replace(/\/$/, "") + path,
+      path: basePath + path,
       headers,
       signal,
       body: body ?? null,
@@ -215,6 +219,18 @@ export class HttpUpstream implements Upstream {
     const { stream, max_tokens: most = 0, n = 1 } = body as Record<string, unknown>;
     if (stream === true) return headersMs;
     return Math.min(totalMs, firstContentMs + Number(most) * Number(n) * msPerUnit);
+  }
+
+  /** Where an endpoint is; judged once, for neither it nor the policy changes. */
+  #addressOf(endpoint: Endpoint): Address {
+    const known = this.#addresses.get(endpoint);
+    if (known) return known;
+    const refusal = refuseUrl(endpoint.baseUrl, this.#policy);
+    if (refusal !== undefined) throw new UpstreamError("connect", `not contacted: ${refusal}`);
+    const url = new URL(endpoint.baseUrl);
+    const address = { origin: url.origin, basePath: url.pathname.replace(/\/$/, "") };
+    this.#addresses.set(endpoint, address);
+    return address;
   }
 
   #poolOf(origin: string): Pool {

@@ -216,6 +216,30 @@ for (const { name, open } of DRIVERS) {
       await durable.close();
     });
 
+    it("keeps a model's name whatever is in it", async (t) => {
+      const durable = await (await open(t))();
+      await durable.journal.openAccount(1, 0);
+      const names = [
+        "null",
+        "NULL",
+        "a,b",
+        "{}",
+        '"quoted"',
+        "back\\slash",
+        " spaces ",
+        "ünï/côdé",
+        "two\nlines",
+        "%s",
+      ];
+      await Promise.all(names.map((model) => durable.journal.commit({ ...sampleOutcome(), model })));
+      const rows = await durable.store.receiptsFrom(1, 0, 100);
+      assert.deepEqual(
+        rows.map(({ model }) => model),
+        names,
+      );
+      await durable.close();
+    });
+
     it("numbers concurrent commits without gaps", async (t) => {
       const durable = await (await open(t))();
       for (const account of [1, 2, 3]) await durable.journal.openAccount(account, 10);
