@@ -66,6 +66,7 @@ const Environment = z.object({
   AI1NET_SETTLE_MAX_VALUE: tokens.optional(),
   AI1NET_CONFIRMATIONS: integer(1, 1_000).default(1),
   AI1NET_MAX_FEE_GWEI: integer(1, 1_000_000_000).default(1_000),
+  AI1NET_BUMP_AFTER_MS: integer(500, 3_600_000).default(30_000),
   AI1NET_POLL_MS: integer(50, 60_000).default(1_000),
   AI1NET_DRAIN_MS: integer(0, 600_000).default(30_000),
   AI1NET_ACCEPT_JOURNAL_TAIL: flag.default(false),
@@ -104,6 +105,8 @@ export interface Config {
   readonly confirmations: number;
   /** No settlement pays more per gas than this, however long it takes. */
   readonly maxFeePerGasWei: bigint;
+  /** A settlement that was not mined for so long is sent again, dearer. */
+  readonly bumpAfterMs: number;
   readonly pollMs: number;
   /** How long a stop waits for requests in flight, and then for the last settlement. */
   readonly drainMs: number;
@@ -155,6 +158,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     settleMaxBytes: value.AI1NET_SETTLE_MAX_BYTES,
     settleMaxValueWei: value.AI1NET_SETTLE_MAX_VALUE,
     confirmations: value.AI1NET_CONFIRMATIONS,
+    bumpAfterMs: value.AI1NET_BUMP_AFTER_MS,
     maxFeePerGasWei: BigInt(value.AI1NET_MAX_FEE_GWEI) * WEI_PER_GWEI,
     pollMs: value.AI1NET_POLL_MS,
     drainMs: value.AI1NET_DRAIN_MS,

@@ -40,6 +40,8 @@ const BUMP_PCT = 130n;
 /** Nodes take no replacement that pays less than a tenth more. */
 const LEAST_BUMP_PCT = 110n;
 const MAX_BUMPS_AT_ONCE = 12;
+/** So often at least is a transaction that waits sent once more as it is. */
+const LONGEST_REPEAT_MS = 5_000;
 
 const NO_FUNDS = ["insufficient funds", "exceeds balance"];
 const NO_COIN = "the settler lacks the coin for gas";
@@ -56,6 +58,8 @@ interface Sent {
   readonly gas: bigint;
   readonly hashes: Hex[];
   fees: Fees;
+  /** When the last one was made, ms. */
+  sentAtMs: number;
   /** The last transaction that was sent. */
   serialized: Hex | undefined;
 }
@@ -152,6 +156,7 @@ export class BatchSender {
       gas: withMargin < MAX_GAS ? withMargin : MAX_GAS,
       hashes: [],
       fees: await this.#marketFees(),
+      sentAtMs: Date.now(),
       serialized: undefined,
     };
     try {
@@ -204,6 +209,7 @@ export class BatchSender {
       const hash = keccak256(serialized);
       // Known before it is sent: an answer that gets lost loses nothing.
       sent.hashes.push(hash);
+      sent.sentAtMs = Date.now();
       const former = sent.serialized;
       sent.serialized = serialized;
       try {
@@ -244,6 +250,7 @@ export class BatchSender {
       await this.#send(sent);
       return;
     }
+    sent.sentAtMs = Date.now();
     this.#options.log.warn({ ...sent.fees }, "chain: a batch is not mined, and its fee is at the limit");
     if (sent.serialized) await this.#broadcast(sent.serialized);
   }
@@ -251,7 +258,7 @@ export class BatchSender {
   async #wait(sent: Sent): Promise<SettleResult> {
     const { timeoutMs, bumpAfterMs, receiptPollMs, log } = this.#options;
     const deadlineMs = Date.now() + timeoutMs;
-    let bumpAtMs = Date.now() + bumpAfterMs;
+    let repeatAtMs = Date.now() + this.#repeatMs;
     for (;;) {
       try {
         const ended = await this.#ended(sent);
@@ -259,9 +266,12 @@ export class BatchSender {
           this.#sent = undefined;
           return ended;
         }
-        if (Date.now() >= bumpAtMs) {
-          bumpAtMs = Date.now() + bumpAfterMs;
+        if (Date.now() >= sent.sentAtMs + bumpAfterMs) {
           await this.#resend(sent);
+        } else if (sent.serialized && Date.now() >= repeatAtMs) {
+          // Dropped, or known only to an endpoint that has gone? Whoever has it says so.
+          repeatAtMs = Date.now() + this.#repeatMs;
+          await this.#broadcast(sent.serialized);
         }
       } catch (err) {
         log.debug({ err }, "chain: no answer while waiting for a batch");
@@ -269,6 +279,10 @@ export class BatchSender {
       if (Date.now() >= deadlineMs) return { status: "unknown", txHash: sent.hashes.at(-1) };
       await pause(receiptPollMs);
     }
+  }
+
+  get #repeatMs(): number {
+    return Math.min(LONGEST_REPEAT_MS, this.#options.bumpAfterMs / 3);
   }
 
   /** What became of the transactions; undefined while one may still be mined. */

@@ -105,6 +105,25 @@ describe("a settlement transaction", () => {
     assert.equal(result.txHash, hash);
   });
 
+  it("is sent again soon after it was dropped, and made dearer however short the caller's patience", async () => {
+    await anvil.call("evm_setAutomine", false);
+    const chain = await anvil.open({ bumpAfterMs: 600, settleTimeoutMs: 100 });
+    const bytes = await oneRow();
+    const patient = async (untilMs: number): Promise<void> => {
+      while (Date.now() < untilMs) assert.equal((await chain.settle(bytes)).status, "unknown");
+    };
+    const startedAtMs = Date.now();
+    await patient(startedAtMs + 100);
+    const first = await untilPooled();
+    await anvil.call("anvil_dropAllTransactions");
+    await patient(startedAtMs + 400);
+    assert.equal((await pooled())[0]?.hash, first.hash, "the very same, before its fee is raised");
+    await patient(startedAtMs + 1_200);
+    assert.ok(BigInt((await untilPooled()).maxFeePerGas) > BigInt(first.maxFeePerGas));
+    await anvil.call("evm_mine");
+    assert.equal((await chain.settle(bytes)).status, "mined");
+  });
+
   it("is known although the node's answer was lost, and mined once", async (t) => {
     let lost = 0;
     const rpcUrls = await proxied(t, ({ method }, result) => {
