@@ -443,6 +443,9 @@ export interface UpstreamBytes {
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
+/** What an endpoint says of itself; left out where it says nothing. */
+export type EndpointClaims = Pick<Endpoint, "quantization" | "supportedParameters">;
+
 export interface Upstream {
   /** @throws {UpstreamError} */
   complete(endpoint: Endpoint, path: string, body: object, signal: AbortSignal): Promise<UpstreamAnswer>;
@@ -459,6 +462,6 @@ export interface Upstream {
   ): Promise<AsyncIterable<UpstreamChunk>>;
   /** Resolves once the provider began to answer with bytes. @throws {UpstreamError} */
   bytes(endpoint: Endpoint, path: string, body: object, signal: AbortSignal): Promise<UpstreamBytes>;
-  /** Whether the endpoint answers at all. @throws {UpstreamError} saying why not */
-  probe(endpoint: Endpoint, signal: AbortSignal): Promise<void>;
+  /** Whether the endpoint answers at all, and what it says of its model. @throws {UpstreamError} saying why not */
+  probe(endpoint: Endpoint, signal: AbortSignal): Promise<EndpointClaims>;
 }

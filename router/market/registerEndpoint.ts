@@ -3,6 +3,7 @@ import type { Endpoint } from "../model/record.ts";
 import {
   UpstreamError,
   type Clock,
+  type EndpointClaims,
   type EndpointMessage,
   type Journal,
   type RefuseEndpoint,
@@ -81,14 +82,16 @@ export async function registerEndpoint(
 
   const refusal = await registration.refuseEndpoint(endpoint.baseUrl);
   if (refusal !== undefined) throw new EndpointRefused("address", refusal);
+  let claims: EndpointClaims;
   try {
-    await upstream.probe(endpoint, AbortSignal.timeout(PROBE_MS));
+    claims = await upstream.probe(endpoint, AbortSignal.timeout(PROBE_MS));
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error;
     throw new EndpointRefused("unreachable", `the endpoint does not answer: ${error.message}`, error);
   }
   // Another message may have come in during the probe.
   checkAge();
-  await journal.append({ kind: "endpoint", endpoint });
-  if (issuedAtSec > (catalog.endpoint(listingId)?.issuedAtSec ?? 0)) catalog.setEndpoint(endpoint);
+  const known = { ...endpoint, ...claims };
+  await journal.append({ kind: "endpoint", endpoint: known });
+  if (issuedAtSec > (catalog.endpoint(listingId)?.issuedAtSec ?? 0)) catalog.setEndpoint(known);
 }

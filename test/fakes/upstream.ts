@@ -3,6 +3,7 @@ import { usageOf } from "../../router/adapters/upstream/faults.ts";
 import type { Endpoint } from "../../router/model/record.ts";
 import {
   UpstreamError,
+  type EndpointClaims,
   type Upstream,
   type UpstreamBytes,
   type UpstreamChunk,
@@ -30,6 +31,7 @@ export class FakeUpstream implements Upstream {
   readonly scripts = new Map<number, Script[]>();
   readonly requests: { readonly listingId: number; readonly path: string; readonly body: Body }[] = [];
   cancelled = 0;
+  claims: EndpointClaims = {};
   probeFault: UpstreamFault | undefined;
 
   script(listingId: number, ...scripts: Script[]): void {
@@ -102,8 +104,9 @@ export class FakeUpstream implements Upstream {
     }
   }
 
-  async probe(): Promise<void> {
+  async probe(): Promise<EndpointClaims> {
     if (this.probeFault) throw new UpstreamError(this.probeFault, "scripted");
+    return this.claims;
   }
 }
 

@@ -127,14 +127,31 @@ async function applyFact(sql: Sql, fact: Fact): Promise<void> {
       ]);
       return;
     case "endpoint": {
-      const { listingId, baseUrl, upstreamModel, apiKey, maxOutputUnits, contextUnits, issuedAtSec } =
-        fact.endpoint;
+      const {
+        listingId,
+        baseUrl,
+        upstreamModel,
+        apiKey,
+        maxOutputUnits,
+        contextUnits,
+        issuedAtSec,
+        ...claims
+      } = fact.endpoint;
       await sql.rows(
-        `INSERT INTO endpoints VALUES ($1, $2, $3, $4, $5, $6, $7)
+        `INSERT INTO endpoints VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (listing_id) DO UPDATE SET base_url = $2, upstream_model = $3, api_key = $4,
-           max_output_units = $5, context_units = $6, issued_at = $7
+           max_output_units = $5, context_units = $6, issued_at = $7, claims = $8
          WHERE endpoints.issued_at < $7`,
-        [listingId, baseUrl, upstreamModel, apiKey ?? null, maxOutputUnits, contextUnits, issuedAtSec],
+        [
+          listingId,
+          baseUrl,
+          upstreamModel,
+          apiKey ?? null,
+          maxOutputUnits,
+          contextUnits,
+          issuedAtSec,
+          JSON.stringify(claims),
+        ],
       );
       return;
     }

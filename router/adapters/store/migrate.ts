@@ -113,6 +113,10 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     )`,
     `CREATE INDEX served_names_age ON served_names (recorded_at_ms)`,
   ],
+  [
+    // What an endpoint says of itself, as JSON: read as a whole, never searched.
+    `ALTER TABLE endpoints ADD COLUMN claims text NOT NULL DEFAULT '{}'`,
+  ],
 ];
 
 /** Any two routers agree on this number, so that one migrates and the others wait. */

@@ -1,6 +1,6 @@
 import type { Hex } from "../../model/bytes.ts";
 import type { ApiKey, BatchSlice, Endpoint } from "../../model/record.ts";
-import type { BatchState, Store, StoredBatch, StoredReceipt } from "../../ports.ts";
+import type { BatchState, EndpointClaims, Store, StoredBatch, StoredReceipt } from "../../ports.ts";
 import { termsFromText } from "../journal/recordText.ts";
 import type { Int, Sql } from "./sql.ts";
 
@@ -159,6 +159,7 @@ export function sqlStore(sql: Sql, operatorId: number, current: () => Promise<vo
           max_output_units: number;
           context_units: number;
           issued_at: Int;
+          claims: string;
         }>("SELECT * FROM endpoints ORDER BY listing_id")
       ).map((row): Endpoint => ({
         listingId: Number(row.listing_id),
@@ -168,6 +169,7 @@ export function sqlStore(sql: Sql, operatorId: number, current: () => Promise<vo
         maxOutputUnits: row.max_output_units,
         contextUnits: row.context_units,
         issuedAtSec: Number(row.issued_at),
+        ...(JSON.parse(row.claims) as EndpointClaims),
       })),
     session: async (tokenHash) => {
       const [row] = await rows<{

@@ -10,14 +10,18 @@ import {
   type UpstreamAnswer,
   type UpstreamBytes,
   type UpstreamChunk,
+  type EndpointClaims,
 } from "../../ports.ts";
 import { guardedLookup, refuseUrl, type EndpointPolicy, type ResolveName } from "./endpointPolicy.ts";
 import { clientError, inBandError, statusError, usageOf } from "./faults.ts";
 import { DEFAULT_LIMITS, type UpstreamLimits } from "./limits.ts";
 import { readBytes } from "./readBytes.ts";
+import { readClaims } from "./readClaims.ts";
 import { readEvents } from "./readEvents.ts";
 
 const NO_USAGE = { inputUnits: undefined, outputUnits: undefined, cachedUnits: undefined };
+/** Of a list of models. */
+const MOST_LIST_BYTES = 1024 * 1024;
 /** Of an error's body, more is not worth reading. */
 const MOST_ERROR_BYTES = 64 * 1024;
 
@@ -135,17 +139,19 @@ export class HttpUpstream implements Upstream {
     }
   }
 
-  async probe(endpoint: Endpoint, signal: AbortSignal): Promise<void> {
+  async probe(endpoint: Endpoint, signal: AbortSignal): Promise<EndpointClaims> {
     const { headersMs } = this.#limits;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(headersMs)]);
     const accept = "application/json";
     try {
       const answer = await this.#request(endpoint, "GET", "/models", undefined, accept, headersMs, limit);
-      abandon(answer);
       const { statusCode } = answer;
+      const list = statusCode === 200 ? await readJson(answer) : undefined;
+      abandon(answer);
       // A server need not list its models; that it is one, and takes the key, is enough.
       const isFine = statusCode < 300 || statusCode === 404 || statusCode === 405 || statusCode === 429;
       if (!isFine) throw statusError(statusCode, undefined, answer.headers, endpoint);
+      return readClaims(list, endpoint.upstreamModel);
     } catch (error) {
       if (limit.aborted && !signal.aborted) throw new UpstreamError("timeout", "no answer in time");
       throw clientError(error, signal);
@@ -320,6 +326,16 @@ function letEnd(answer: Answer): void {
   body.once("close", () => clearTimeout(limit));
   body.on("error", () => undefined);
   body.resume();
+}
+
+/** An answer that need not be JSON, nor short. */
+async function readJson(answer: Answer): Promise<unknown> {
+  try {
+    return JSON.parse(await readText(answer.body, MOST_LIST_BYTES));
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof UpstreamError) return undefined;
+    throw error;
+  }
 }
 
 async function readText(body: Readable, mostBytes: number): Promise<string> {

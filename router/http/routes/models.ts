@@ -67,6 +67,8 @@ function endpointJson({ offer, endpoint, health }: Candidate) {
     pricing: pricing(offer),
     context_length: endpoint.contextUnits,
     max_completion_tokens: endpoint.maxOutputUnits,
+    quantization: endpoint.quantization ?? "unknown",
+    supported_parameters: endpoint.supportedParameters ?? [],
     status: health.state,
     breaker: health.breaker,
     /** When it is tried again, Unix ms; null unless its breaker is open. */

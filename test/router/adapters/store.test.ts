@@ -297,6 +297,14 @@ for (const { name, open } of DRIVERS) {
       assert.deepEqual(await store.endpoints(), [endpoint]);
       await journal.append({ kind: "endpoint", endpoint: { ...endpoint, apiKey: "new", issuedAtSec: 101 } });
       assert.equal((await store.endpoints())[0]?.apiKey, "new");
+      const described = {
+        ...endpoint,
+        issuedAtSec: 102,
+        quantization: "fp8",
+        supportedParameters: ["tools"],
+      };
+      await journal.append({ kind: "endpoint", endpoint: described });
+      assert.deepEqual(await store.endpoints(), [described]);
 
       const batch = sampleBatch();
       await journal.append({ kind: "batch", batch });

@@ -101,6 +101,16 @@ describe("the registration of an endpoint", () => {
     assert.deepEqual(inside.world.journal.facts, []);
   });
 
+  it("keeps what the endpoint says of itself", async () => {
+    const { world, register } = start();
+    world.upstream.claims = { quantization: "fp8", supportedParameters: ["tools", "seed"] };
+    const endpoint = sampleEndpoint({ issuedAtSec: nowSec() });
+    await register(endpoint);
+    const known = { ...endpoint, ...world.upstream.claims };
+    assert.deepEqual(world.journal.facts, [{ kind: "endpoint", endpoint: known }]);
+    assert.deepEqual(world.market.endpoint(1), known);
+  });
+
   it("needs an answer", async () => {
     const { world, refused } = start();
     world.upstream.probeFault = "connect";
@@ -112,7 +122,10 @@ describe("the registration of an endpoint", () => {
     const { world, register, refused } = start();
     const { promise: slowProbe, resolve } = Promise.withResolvers<void>();
     const probes = [slowProbe];
-    world.upstream.probe = async () => probes.shift();
+    world.upstream.probe = async () => {
+      await probes.shift();
+      return {};
+    };
     const older = refused(sampleEndpoint({ issuedAtSec: nowSec() - 5, upstreamModel: "older" }));
     await setImmediate();
     await register(sampleEndpoint({ issuedAtSec: nowSec(), upstreamModel: "newer" }));

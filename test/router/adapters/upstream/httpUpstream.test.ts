@@ -192,9 +192,44 @@ describe("a provider's whole answer", () => {
     await until(() => provider.cut === 1);
   });
 
+  const lists: readonly (readonly [string, unknown, object])[] = [
+    [
+      "parameters",
+      { quantization: "FP8", supported_parameters: ["tools", "seed"] },
+      { quantization: "fp8", supportedParameters: ["tools", "seed"] },
+    ],
+    [
+      "features",
+      { supported_sampling_parameters: ["temperature"], supported_features: ["json_mode", "tools"] },
+      { supportedParameters: ["temperature", "response_format", "tools", "tool_choice"] },
+    ],
+    ["nothing", {}, {}],
+    [
+      "nonsense",
+      { quantization: 8, supported_parameters: [1, "", "x".repeat(100), "top_p"] },
+      { supportedParameters: ["top_p"] },
+    ],
+  ];
+  for (const [name, fields, expected] of lists)
+    it(`is described by its list of models: ${name}`, async (t) => {
+      const others = { object: "list", data: [null, { id: "another", quantization: "int4" }] };
+      const { upstream, endpoint, controller } = await start(t, (res) =>
+        json(res, 200, {
+          ...others,
+          data: [...others.data, { id: "upstream-model", ...(fields as object) }],
+        }),
+      );
+      assert.deepEqual(await upstream.probe(endpoint, controller.signal), expected);
+    });
+
+  it("is not described by a page of HTML, but answers", async (t) => {
+    const { upstream, endpoint, controller } = await start(t, (res) => void res.end("<html>"));
+    assert.deepEqual(await upstream.probe(endpoint, controller.signal), {});
+  });
+
   it("is probed by asking for the models, which need not be there", async (t) => {
     const { upstream, endpoint, controller } = await start(t, (res) => json(res, 404, {}));
-    await upstream.probe(endpoint, controller.signal);
+    assert.deepEqual(await upstream.probe(endpoint, controller.signal), {});
     const refused = await start(t, (res) => json(res, 401, {}));
     const error = await fault(refused.upstream.probe(refused.endpoint, controller.signal));
     assert.equal(error.fault, "credentials");
