@@ -7,6 +7,7 @@ import { pino } from "pino";
 import { collectDefaultMetrics, Registry } from "prom-client";
 
 import { openChain, type OpenedChain } from "./adapters/chain/openChain.ts";
+import { dropOldFiles, dropOldRows } from "./adapters/dropOld.ts";
 import { openFileJournal } from "./adapters/journal/fileJournal.ts";
 import { openPostgresJournal } from "./adapters/journal/postgresJournal.ts";
 import type { JournalIdentity } from "./adapters/journal/segments.ts";
@@ -39,6 +40,7 @@ import { Repeats } from "./request/repeats.ts";
 import { loadCounter } from "./request/countUnits.ts";
 import { MAX_BATCH_GAS } from "./settlement/build.ts";
 import { BondExposure } from "./settlement/exposure.ts";
+import { Retention, type RetentionOptions } from "./settlement/retention.ts";
 import { rowProver } from "./settlement/prove.ts";
 import { Settlement } from "./settlement/settle.ts";
 
@@ -148,6 +150,17 @@ export async function compose(config: Config, log: Logger = createLogger(config.
   // Before anything is signed: the chain may know of batches that the journal does not.
   await settlement.open();
 
+  const { retentionMs } = config;
+  const retention =
+    retentionMs === undefined
+      ? undefined
+      : new Retention({
+          retentionMs,
+          drop: (beforeMs) => storage.dropOld(beforeMs),
+          clock: systemClock,
+          log,
+        });
+
   const gate = new Gate();
   const policy = { allowLoopback: config.allowLoopback };
   const upstream = new HttpUpstream(policy);
@@ -209,6 +222,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
   server.requestTimeout = BODY_TIMEOUT_MS;
   watch.start();
   settlement.start();
+  retention?.start();
   const url = await listen(server, config);
   // Takes a third of a second of the event loop: better now than in the first request that needs it.
   void loadCounter();
@@ -226,6 +240,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     // What the cut-off requests had received is journaled as they end.
     await within(CUT_OFF_MS, gate.drain());
     await settlement.stop();
+    await retention?.stop();
     if (!journal.failure() && !(await settlement.flush(config.drainMs)))
       log.warn({}, "router: not everything is settled; the next start goes on");
     await watch.stop();
@@ -300,6 +315,7 @@ interface Storage {
   readonly journal: Journal & SequenceCounters;
   readonly store: Store;
   readonly leads: () => Promise<boolean>;
+  readonly dropOld: RetentionOptions["drop"];
   close(): Promise<void>;
 }
 
@@ -315,6 +331,7 @@ async function openStorage(config: Config, signer: ReceiptSigner, log: Logger): 
       journal,
       store,
       leads: () => leadership.isLeader(),
+      dropOld: dropOldRows(database, () => leadership.isLeader(), systemClock),
       close: async () => {
         await journal.close();
         await leadership.resign();
@@ -329,6 +346,7 @@ async function openStorage(config: Config, signer: ReceiptSigner, log: Logger): 
     journal,
     store,
     leads: () => Promise.resolve(true),
+    dropOld: dropOldFiles(journal, store, systemClock),
     close: async () => {
       await journal.close();
       await store.close();

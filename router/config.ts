@@ -69,10 +69,13 @@ const Environment = z.object({
   AI1NET_BUMP_AFTER_MS: integer(500, 3_600_000).default(30_000),
   AI1NET_POLL_MS: integer(50, 60_000).default(1_000),
   AI1NET_DRAIN_MS: integer(0, 600_000).default(30_000),
+  AI1NET_RETENTION_DAYS: integer(1, 36_500).optional(),
   AI1NET_ACCEPT_JOURNAL_TAIL: flag.default(false),
   AI1NET_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
   DATABASE_URL: url(/^postgres(ql)?$/).optional(),
 });
+
+const DAY_MS = 86_400_000;
 
 export interface Config {
   readonly host: string;
@@ -110,6 +113,8 @@ export interface Config {
   readonly pollMs: number;
   /** How long a stop waits for requests in flight, and then for the last settlement. */
   readonly drainMs: number;
+  /** How long receipts are kept once they are on chain for good; undefined: for ever. */
+  readonly retentionMs: number | undefined;
   /** The operator's word that a journal whose end could not be verified is complete. */
   readonly acceptJournalTail: boolean;
   readonly logLevel: string;
@@ -162,6 +167,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     maxFeePerGasWei: BigInt(value.AI1NET_MAX_FEE_GWEI) * WEI_PER_GWEI,
     pollMs: value.AI1NET_POLL_MS,
     drainMs: value.AI1NET_DRAIN_MS,
+    retentionMs: value.AI1NET_RETENTION_DAYS && value.AI1NET_RETENTION_DAYS * DAY_MS,
     acceptJournalTail: value.AI1NET_ACCEPT_JOURNAL_TAIL,
     logLevel: value.AI1NET_LOG_LEVEL,
     databaseUrl: value.DATABASE_URL,

@@ -2,7 +2,7 @@
 import type { AccountSnapshot } from "./model/account.ts";
 import type { Hex } from "./model/bytes.ts";
 import type { Candidate } from "./model/candidate.ts";
-import type { KeyDay } from "./model/keyBook.ts";
+import type { KeyDay } from "./model/keyDay.ts";
 import type { App, MarketSnapshot, Model } from "./model/market.ts";
 import type { Outcome } from "./model/outcome.ts";
 import type { ApiKey, BuiltBatch, Endpoint, Fact, RecordedOutcome } from "./model/record.ts";

@@ -1,16 +1,9 @@
 import type { Hold, Shortage } from "./account.ts";
 import type { KeySpend } from "./funds.ts";
+import type { KeyDay } from "./keyDay.ts";
 import type { Wei } from "./money.ts";
 import { endMsOf, PERIODS, startDayOf, type Period } from "./period.ts";
 import type { ApiKey } from "./record.ts";
-
-/** What a key had spent by one day. */
-export interface KeyDay {
-  readonly keyId: string;
-  /** Days since 1970, in UTC. */
-  readonly day: number;
-  readonly spentWei: Wei;
-}
 
 interface PeriodSpend {
   startDay: number;

@@ -1,4 +1,5 @@
 import type { Hex } from "./bytes.ts";
+import type { KeyDay } from "./keyDay.ts";
 import type { Wei } from "./money.ts";
 import type { Period } from "./period.ts";
 import type { SignedReceipt } from "./receipt.ts";
@@ -70,6 +71,8 @@ export type JournalRecord =
   /** A key was made or changed: a later one takes the place of an earlier. */
   | { readonly kind: "key"; readonly key: ApiKey }
   | { readonly kind: "keyRevoked"; readonly keyId: string; readonly atMs: number }
+  /** What keys had spent in records that were dropped. */
+  | { readonly kind: "keyDays"; readonly days: readonly KeyDay[] }
   | { readonly kind: "session"; readonly session: Session }
   | { readonly kind: "sessionEnded"; readonly tokenHash: Hex; readonly atMs: number }
   | { readonly kind: "endpoint"; readonly endpoint: Endpoint }

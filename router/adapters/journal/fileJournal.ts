@@ -6,16 +6,20 @@ import type { Outcome } from "../../model/outcome.ts";
 import type { Receipt, SignedReceipt } from "../../model/receipt.ts";
 import type { Fact, JournalRecord } from "../../model/record.ts";
 import { JournalFailure, type Clock, type Journal, type Logger, type SequenceCounters } from "../../ports.ts";
+import { compact, type CompactionRules } from "./compact.ts";
 import { frame } from "./frames.ts";
 import { lockFile } from "./lock.ts";
 import { recordOutcome } from "./recordOutcome.ts";
 import { recordFromText, recordToText } from "./recordText.ts";
 import {
+  basePath,
   createSegment,
+  isBase,
   JournalDamaged,
   listSegments,
   readSegment,
   recordsIn,
+  removeReplaced,
   segmentPath,
   syncDirectory,
   type JournalIdentity,
@@ -27,6 +31,12 @@ import {
 export interface JournalEntry {
   readonly position: number;
   readonly record: JournalRecord;
+}
+
+/** Numbers of the records that stand for those that were dropped: from `first` up to `end`, exclusively. */
+export interface JournalBase {
+  readonly first: number;
+  readonly end: number;
 }
 
 /** What the journal does to its disk; tests put faults here. */
@@ -59,6 +69,10 @@ export interface FileJournal extends Journal, SequenceCounters {
   adopt(record: JournalRecord): Promise<void>;
   /** Is told the records of every group commit, in order, before its commits resolve. At most one listener. */
   onDurable(listener: (entries: readonly JournalEntry[]) => void): void;
+  /** Undefined as long as nothing was dropped. */
+  base(): JournalBase | undefined;
+  /** Drops the oldest segments, as far as the rules allow. One at a time. @returns how many records are gone */
+  compact(rules: CompactionRules): Promise<number>;
   /** Writes what is waiting and releases the directory. */
   close(): Promise<void>;
 }
@@ -109,14 +123,25 @@ interface Replayed {
   readonly bytes: number;
   readonly position: number;
   readonly counters: Map<number, number>;
+  readonly base: JournalBase | undefined;
 }
 
 async function replay(directory: string, identity: JournalIdentity, log: Logger): Promise<Replayed> {
+  await removeReplaced(directory);
   const files = await listSegments(directory);
   let position = 0;
+  let base: JournalBase | undefined;
   let last: Segment | undefined;
   for (const [index, file] of files.entries()) {
     last = await readSegment(file, identity, index === files.length - 1);
+    if (isBase(file)) {
+      const { firstRecord } = last.header;
+      position = firstRecord + last.records;
+      base = { first: firstRecord, end: position };
+      if (file !== basePath(directory, position) || files.length === 1)
+        throw new JournalDamaged(`${file} does not end where its name says. Restore it from a copy.`);
+      continue;
+    }
     if (last.header.firstRecord !== position || file !== segmentPath(directory, position)) {
       throw new JournalDamaged(
         `${file} begins at record ${last.header.firstRecord}, expected ${position}: a file of the journal is missing. ` +
@@ -147,7 +172,7 @@ async function replay(directory: string, identity: JournalIdentity, log: Logger)
   }
   // What was read may never have been synced by the process that wrote it.
   await file.sync();
-  return { file, bytes: last.bytes, position, counters };
+  return { file, bytes: last.bytes, position, counters, base };
 }
 
 function headerOf(
@@ -197,6 +222,9 @@ class OpenJournal implements FileJournal {
   #closed = false;
   #listener: (entries: readonly JournalEntry[]) => void = () => {};
 
+  #base: JournalBase | undefined;
+  #compacting: Promise<unknown> = Promise.resolve();
+
   constructor(options: FileJournalOptions, state: Replayed, unlock: () => void) {
     this.#options = options;
     this.#disk = options.disk ?? realDisk;
@@ -206,6 +234,7 @@ class OpenJournal implements FileJournal {
     this.#file = state.file;
     this.#bytes = state.bytes;
     this.#position = state.position;
+    this.#base = state.base;
   }
 
   failure(): Error | undefined {
@@ -299,10 +328,30 @@ class OpenJournal implements FileJournal {
     }
   }
 
+  base(): JournalBase | undefined {
+    return this.#base;
+  }
+
+  compact(rules: CompactionRules): Promise<number> {
+    const { directory, identity } = this.#options;
+    const work = this.#compacting.then(async () => {
+      this.#check();
+      const dropped = await compact(directory, identity, rules);
+      if (dropped === 0) return 0;
+      const [file] = await listSegments(directory);
+      const { header, records } = await readSegment(String(file), identity, false);
+      this.#base = { first: header.firstRecord, end: header.firstRecord + records };
+      return dropped;
+    });
+    this.#compacting = work.catch(() => {});
+    return work;
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await this.#running;
+    await this.#compacting;
     await this.#file.close();
     this.#unlock();
   }

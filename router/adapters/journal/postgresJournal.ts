@@ -85,10 +85,10 @@ class OpenJournal implements PostgresJournal {
   async openAccount(accountId: number, nextSeq: number): Promise<void> {
     if (nextSeq <= (this.#seen.get(accountId) ?? -1)) return;
     const { database } = this.#options;
-    await database.rows("INSERT INTO accounts VALUES ($1, $2, $2) ON CONFLICT DO NOTHING", [
-      accountId,
-      nextSeq,
-    ]);
+    await database.rows(
+      "INSERT INTO accounts (account_id, opened_seq, next_seq) VALUES ($1, $2, $2) ON CONFLICT DO NOTHING",
+      [accountId, nextSeq],
+    );
     // An account that was opened and never used moves with the chain.
     await database.rows(
       `UPDATE accounts SET opened_seq = $2, next_seq = $2

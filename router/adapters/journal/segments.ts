@@ -1,5 +1,8 @@
-/** The files of a journal: `<number of the first record>.journal`, each beginning with a header frame. */
-import { open, readdir, readFile, rename } from "node:fs/promises";
+/**
+ * The files of a journal: `<number of the first record>.journal`, each beginning with a header frame; and, once segments
+ * were dropped, `<number of the record after it>.base` with what still holds of them.
+ */
+import { open, readdir, readFile, rename, rm } from "node:fs/promises";
 import path from "node:path";
 
 import type { Hex } from "../../model/bytes.ts";
@@ -39,6 +42,7 @@ export interface Segment {
 }
 
 const SUFFIX = ".journal";
+const BASE_SUFFIX = ".base";
 const DIGITS = 16;
 const NEWLINE = 0x0a;
 
@@ -46,13 +50,41 @@ export function segmentPath(directory: string, firstRecord: number): string {
   return path.join(directory, `${String(firstRecord).padStart(DIGITS, "0")}${SUFFIX}`);
 }
 
-/** Paths of all segments, oldest first. */
+/** Where the facts of dropped segments are; `end` is the number of the first record that is not in it. */
+export function basePath(directory: string, end: number): string {
+  return path.join(directory, `${String(end).padStart(DIGITS, "0")}${BASE_SUFFIX}`);
+}
+
+export function isBase(file: string): boolean {
+  return file.endsWith(BASE_SUFFIX);
+}
+
+/** Splits the files into those that make up the journal, oldest first, and those that a base has replaced. */
+async function sortFiles(directory: string): Promise<{ valid: string[]; replaced: string[] }> {
+  const names = (await readdir(directory)).toSorted();
+  const bases = names.filter(isBase);
+  const base = bases.at(-1);
+  const end = base?.slice(0, DIGITS) ?? "";
+  const segments = names.filter((name) => name.endsWith(SUFFIX));
+  const inDirectory = (name: string): string => path.join(directory, name);
+  return {
+    valid: [...(base === undefined ? [] : [base]), ...segments.filter((name) => name >= end)].map(
+      inDirectory,
+    ),
+    replaced: [...bases.slice(0, -1), ...segments.filter((name) => name < end)].map(inDirectory),
+  };
+}
+
+/** Paths of the base, if there is one, and of all segments, oldest first. */
 export async function listSegments(directory: string): Promise<string[]> {
-  const names = await readdir(directory);
-  return names
-    .filter((name) => name.endsWith(SUFFIX))
-    .toSorted()
-    .map((name) => path.join(directory, name));
+  return (await sortFiles(directory)).valid;
+}
+
+/** Removes what a crash has left of a compaction. */
+export async function removeReplaced(directory: string): Promise<void> {
+  const { replaced } = await sortFiles(directory);
+  for (const file of replaced) await rm(file, { force: true });
+  if (replaced.length > 0) await syncDirectory(directory);
 }
 
 export async function syncDirectory(directory: string): Promise<void> {
@@ -65,18 +97,27 @@ export async function syncDirectory(directory: string): Promise<void> {
 }
 
 /** Makes a segment with its header, durably; a crash leaves all of it or nothing under its name. */
-export async function createSegment(directory: string, header: SegmentHeader): Promise<string> {
-  const target = segmentPath(directory, header.firstRecord);
+export function createSegment(directory: string, header: SegmentHeader): Promise<string> {
+  return createFile(segmentPath(directory, header.firstRecord), header);
+}
+
+/** The same under any name, with records in it. */
+export async function createFile(
+  target: string,
+  header: SegmentHeader,
+  records: readonly string[] = [],
+): Promise<string> {
   const draft = `${target}.new`;
   const handle = await open(draft, "w", 0o600);
   try {
     await handle.writeFile(frame(JSON.stringify(header)));
+    if (records.length > 0) await handle.writeFile(frame(records.join("\n")));
     await handle.sync();
   } finally {
     await handle.close();
   }
   await rename(draft, target);
-  await syncDirectory(directory);
+  await syncDirectory(path.dirname(target));
   return target;
 }
 

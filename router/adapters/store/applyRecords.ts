@@ -89,7 +89,7 @@ async function applyOutcomes(sql: Sql, outcomes: readonly RecordedOutcome[]): Pr
     spans.set(receipt.accountId, { first, next: receipt.seq + 1 });
   }
   await sql.rows(
-    `INSERT INTO accounts SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
+    `INSERT INTO accounts (account_id, opened_seq, next_seq) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
      ON CONFLICT (account_id) DO UPDATE SET next_seq = greatest(accounts.next_seq, excluded.next_seq)`,
     [
       [...spans.keys()],
@@ -116,6 +116,17 @@ async function applyFact(sql: Sql, fact: Fact): Promise<void> {
         fact.keyId,
         fact.atMs,
       ]);
+      return;
+    case "keyDays":
+      await sql.rows(
+        `INSERT INTO key_days SELECT * FROM unnest($1::text[], $2::integer[], $3::numeric[])
+         ON CONFLICT (key_id, day) DO UPDATE SET spent = key_days.spent + excluded.spent`,
+        [
+          fact.days.map(({ keyId }) => keyId),
+          fact.days.map(({ day }) => day),
+          fact.days.map(({ spentWei }) => spentWei.toString()),
+        ],
+      );
       return;
     case "session":
       await applySession(sql, fact.session);

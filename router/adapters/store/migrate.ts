@@ -117,6 +117,10 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     // What an endpoint says of itself, as JSON: read as a whole, never searched.
     `ALTER TABLE endpoints ADD COLUMN claims text NOT NULL DEFAULT '{}'`,
   ],
+  [
+    // Rows below are on chain for good. It outlives the batches that say so.
+    `ALTER TABLE accounts ADD COLUMN final_seq bigint NOT NULL DEFAULT 0`,
+  ],
 ];
 
 /** Any two routers agree on this number, so that one migrates and the others wait. */

@@ -8,6 +8,7 @@ import type { JournalIdentity } from "../journal/segments.ts";
 import { applyRecords } from "./applyRecords.ts";
 import { migrate } from "./migrate.ts";
 import { pgliteDatabase } from "./pgliteDatabase.ts";
+import { finalSeqs, prune } from "./prune.ts";
 import { salvage } from "./salvage.ts";
 import type { Database, Int } from "./sql.ts";
 import { sqlStore } from "./sqlStore.ts";
@@ -23,6 +24,10 @@ export interface ProjectedStoreOptions {
 export interface ProjectedStore extends Store {
   /** Resolves once everything durable by now is in the tables. */
   current(): Promise<void>;
+  /** See {@link finalSeqs}. */
+  finalSeqs(): Promise<ReadonlyMap<number, number>>;
+  /** See {@link prune}. */
+  prune(beforeMs: number, nowMs: number): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -61,10 +66,18 @@ export async function openProjectedStore(options: ProjectedStoreOptions): Promis
       opened = await openTables(options);
     }
   }
+  // It lacks what is no longer in the journal: an old copy, or it was away while the journal was compacted.
+  if (opened.applied > 0 && opened.applied < (journal.base()?.end ?? 0)) {
+    await opened.database.close();
+    log.warn({ aside: await moveAside(directory) }, "store: it is older than the journal; built anew");
+    opened = await openTables(options);
+  }
   const projection = new Projection(opened.database, opened.applied, journal, log);
   await projection.start();
   return {
     ...sqlStore(opened.database, options.identity.operatorId, () => projection.current()),
+    finalSeqs: () => finalSeqs(opened.database),
+    prune: (beforeMs, nowMs) => prune(opened.database, beforeMs, nowMs),
     current: () => projection.current(),
     close: async () => {
       await projection.stop();
