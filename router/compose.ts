@@ -26,6 +26,7 @@ import { Gate } from "./http/gate.ts";
 import { Sessions } from "./http/sessions.ts";
 import { Catalog } from "./market/catalog.ts";
 import { loadAccounts } from "./market/loadAccounts.ts";
+import { ModelQuality } from "./market/modelQuality.ts";
 import { Watch } from "./market/watch.ts";
 import { AccountBook } from "./model/account.ts";
 import { BookFunds } from "./model/bookFunds.ts";
@@ -177,6 +178,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
       clock: systemClock,
       metrics,
       logger: log,
+      quality: new ModelQuality(),
       usageComparison: new UsageComparison({ market: catalog, metrics, logger: log }),
       random: Math.random,
       pause,

@@ -329,6 +329,7 @@ export interface Market {
   model(name: string): Model | undefined;
   /** One per offer whose listing has an endpoint; billability, stake and health are for the caller to judge. */
   candidates(modelId: number): readonly Candidate[];
+  models(): readonly Model[];
   app(appId: number): App | undefined;
   minProviderStakeWei(): bigint;
   /** Takes a place at a listing; undefined when its breaker or its cap allows none. */

@@ -4,6 +4,7 @@ import { isObject } from "../model/chat.ts";
 import { MEASURED_FORMATS } from "../model/audioClock.ts";
 import { MAX_UNITS } from "../model/offer.ts";
 import { parseTokens } from "../model/money.ts";
+import { TASKS } from "../routing/tasks.ts";
 import { invalidRequest } from "../request/refusal.ts";
 
 const model = z.string().min(1).max(200);
@@ -85,6 +86,25 @@ export const ProviderField = z.strictObject({
   preferred_max_latency: percentiles,
 });
 
+const LEVELS = { low: 0.2, medium: 0.5, high: 1 } as const;
+const weight = z
+  .union([z.number().min(0).max(1), z.enum(["low", "medium", "high"])], {
+    error: "must be a number from 0 to 1, or low, medium or high",
+  })
+  .transform((given) => (typeof given === "number" ? given : LEVELS[given]))
+  .optional();
+
+/** How much each counts when the router chooses the model. */
+export const WeightsField = z.strictObject({ speed: weight, cost: weight, quality: weight });
+
+/** What may come with any request to a model; `task` and `preferences` count when the model is `auto`. */
+const routing = {
+  provider: ProviderField.nullish(),
+  task: z.enum(TASKS, { error: `must be one of ${TASKS.join(", ")}` }).nullish(),
+  preferences: WeightsField.nullish(),
+  trace: z.unknown().optional(),
+};
+
 const units = z.int().min(1).max(MAX_UNITS).nullish();
 const array = (most: number) =>
   z
@@ -107,7 +127,7 @@ export const ChatFields = z.object({
   n: z.int().min(1).max(16).nullish(),
   max_tokens: units,
   max_completion_tokens: units,
-  provider: ProviderField.nullish(),
+  ...routing,
   models: z.never({ error: "is not supported; name one `model`" }).optional(),
 });
 
@@ -127,7 +147,7 @@ export const ResponseFields = z.object({
   previous_response_id: nothingKept,
   conversation: nothingKept,
   prompt: nothingKept,
-  provider: ProviderField.nullish(),
+  ...routing,
 });
 
 export const ImageFields = z.object({
@@ -135,7 +155,7 @@ export const ImageFields = z.object({
   prompt: z.string().min(1).max(32_000),
   n: z.int().min(1).max(10).nullish(),
   stream: z.literal(false, { error: "images come whole" }).nullish(),
-  provider: ProviderField.nullish(),
+  ...routing,
 });
 
 export const SpeechFields = z.object({
@@ -146,7 +166,7 @@ export const SpeechFields = z.object({
     .enum(MEASURED_FORMATS, { error: `must be one of ${MEASURED_FORMATS.join(", ")}` })
     .nullish(),
   stream_format: z.literal("audio", { error: 'only "audio" is supported' }).nullish(),
-  provider: ProviderField.nullish(),
+  ...routing,
 });
 
 /** What was called a completion before there were chats. Sixteen tokens if it does not say, as OpenAI has it. */
@@ -164,7 +184,7 @@ export const CompletionFields = z.object({
     .max(MAX_UNITS)
     .nullish()
     .transform((most) => most ?? 16),
-  provider: ProviderField.nullish(),
+  ...routing,
 });
 
 export const EmbeddingsFields = z.object({
@@ -172,7 +192,7 @@ export const EmbeddingsFields = z.object({
   input: z.union([z.string().min(1), array(2_048)], {
     error: "must be a text, or an array of texts or tokens",
   }),
-  provider: ProviderField.nullish(),
+  ...routing,
 });
 
 const accountId = z
@@ -204,6 +224,22 @@ const keyTerms = {
   /** Of OpenRouter's clients; there are no keys of providers' here to be counted. */
   include_byok_in_limit: z.boolean().nullish(),
 };
+
+/** AI1NET's own shape: what is to be done, not by whom. */
+export const AiFields = z.strictObject({
+  task: z.enum(TASKS, { error: `must be one of ${TASKS.join(", ")}` }),
+  input: z.union([z.string().min(1), array(2_048)], {
+    error: "must be a text, an array of messages, or for embeddings of texts",
+  }),
+  preferences: WeightsField.nullish(),
+  stream,
+  max_output_units: units,
+  model: model.optional(),
+  provider: ProviderField.nullish(),
+  trace: z.unknown().optional(),
+  /** Further fields of the endpoint that does the task: temperature, voice, size, ... */
+  options: z.record(z.string().max(64), z.unknown()).nullish(),
+});
 
 export const KeyFields = z
   .strictObject({

@@ -70,8 +70,17 @@ function tokensIn(prompt: unknown): number {
   return Array.isArray(prompt) ? prompt.flat().filter((item) => typeof item === "number").length : 0;
 }
 
+/** Bodies that were counted before: several models may be considered for one request. */
+const counted = new WeakMap<object, Promise<number>>();
+
 /** Tokens of a request's prompt, about. */
 export async function countPrompt(body: Readonly<Record<string, unknown>>): Promise<number> {
+  let count = counted.get(body);
+  if (!count) counted.set(body, (count = countBody(body)));
+  return count;
+}
+
+async function countBody(body: Readonly<Record<string, unknown>>): Promise<number> {
   const { messages, tools, input, prompt, instructions } = body;
   if (Array.isArray(messages)) {
     const shown = tools === undefined ? [] : [JSON.stringify(tools)];

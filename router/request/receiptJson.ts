@@ -1,6 +1,7 @@
 import { formatTokens, type Wei } from "../model/money.ts";
 import { receiptId, type SignedReceipt } from "../model/receipt.ts";
 import type { Metered } from "./meter.ts";
+import type { Bill } from "./wire/wire.ts";
 
 /** A receipt as the API shows it: `fields` is the very message that was signed (EIP-712), `amount` in wei. */
 export function receiptJson({ receipt, signature }: SignedReceipt) {
@@ -10,6 +11,11 @@ export function receiptJson({ receipt, signature }: SignedReceipt) {
     fields: { ...fields, amount: amountWei.toString(), servedAt: servedAtSec },
     signature,
   };
+}
+
+/** What the router adds to an answer: the receipt, and the trace if it was asked for. */
+export function proofJson({ receipt, trace }: Pick<Bill, "receipt" | "trace">): object {
+  return { receipt: receiptJson(receipt), ...(trace && { ai1net_trace: trace }) };
 }
 
 /** What a request cost, in tokens and in wei; `app_fee` is at most that and comes on top. */

@@ -9,12 +9,14 @@ import type { Demand } from "./demand.ts";
 import { forward } from "./forward.ts";
 import { RequestHold } from "./hold.ts";
 import { meter, type Metered } from "./meter.ts";
+import { pickModel } from "./pickModel.ts";
 import { plan } from "./plan.ts";
 import { record, requestHashOf } from "./record.ts";
 import { invalidRequest, journalDown, notFound, Refusal } from "./refusal.ts";
 import { replay } from "./recording.ts";
 import type { RepeatMarks } from "./repeats.ts";
 import type { Reply } from "./reply.ts";
+import { traceJson, withTrace } from "./trace.ts";
 import type { Bill, Head } from "./wire/wire.ts";
 import type { Request, World } from "./world.ts";
 
@@ -37,15 +39,15 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
 
   // Who asks, for what?
   const key = authenticate(world.keys, call.authorization, startedAtMs);
-  const demand = await call.read();
-  const requestHash = requestHashOf(demand.body);
+  const asked = await call.read();
+  const requestHash = requestHashOf(asked.received);
   if (world.journal.failure()) throw journalDown();
-  const app = appOf(world, demand, accountOf(world, key.accountId));
+  const app = appOf(world, asked, accountOf(world, key.accountId));
   const { requestId } = call;
-  const request = { requestId, key, demand, requestHash, app, startedAtMs };
+  const request = { requestId, key, demand: asked, requestHash, app, startedAtMs };
 
   // For the first time?
-  const first = await world.repeats.begin(key, call, demand, requestHash, reply);
+  const first = await world.repeats.begin(key, call, asked, requestHash, reply);
   if (!first) {
     await serveFirst(world, { ...request, name: undefined }, reply);
   } else if (first.kind === "repetition") {
@@ -61,21 +63,28 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
 }
 
 /** Serves a request that is no repetition. @returns the receipt of what was delivered */
-async function serveFirst(world: World, request: Request, reply: Reply): Promise<SignedReceipt> {
+async function serveFirst(world: World, received: Request, reply: Reply): Promise<SignedReceipt> {
   const { market, clock, metrics } = world;
-  const { key, demand, startedAtMs } = request;
+  const { key, demand: asked, startedAtMs } = received;
+
+  // Which model, if that is ours to say?
+  const pick = asked.choice && (await pickModel(world, key, asked, asked.choice, startedAtMs));
+  const demand = pick ? { ...asked, model: pick.model.name } : asked;
+  const request = { ...received, demand };
 
   // How big is it, and who could do it?
   const model = market.model(demand.model);
   if (!model) throw notFound(`there is no model ${demand.model}`, { reason: "model_not_found" });
   authorizeModel(key, model.name);
   const { size, route, refusal } = await plan(world, demand, model, startedAtMs);
-  if (refusal) throw refusal;
+  const failures: Attempt[] = [];
+  const traceOf = (offerId?: number): object | undefined =>
+    asked.wantsTrace ? traceJson({ asked, pick, model, route, failures, offerId }) : undefined;
+  if (refusal) throw withTrace(refusal, traceOf());
   metrics.stage("price", (clock.nowMs() - startedAtMs) / 1000);
 
   // Hold, send, bill. Whatever happens, the hold ends here, after everything that was served is in the book.
   const hold = new RequestHold(world.funds.pursesOf(key));
-  const failures: Attempt[] = [];
   let isRecorded = false;
   try {
     const delivery = await forward(world, request, route.ranked, size, hold, reply, failures);
@@ -85,11 +94,12 @@ async function serveFirst(world: World, request: Request, reply: Reply): Promise
     metrics.stage("upstream", (delivery.endedAtMs - delivery.startedAtMs) / 1000);
     void world.usageComparison.consider(delivery);
     const receipt = receipts.at(-1) as SignedReceipt;
-    if (delivery.isWhole) finish(reply, request, delivery, metered, receipt);
+    const trace = traceOf(delivery.candidate.offer.offerId);
+    if (delivery.isWhole) finish(reply, request, delivery, metered, receipt, trace);
     return receipt;
   } catch (error) {
     if (failures.length > 0 && !isRecorded) await record(world, request, failures);
-    throw error;
+    throw withTrace(error, traceOf());
   } finally {
     hold.release();
   }
@@ -117,9 +127,10 @@ function finish(
   delivery: Delivery,
   metered: Metered,
   receipt: SignedReceipt,
+  trace: object | undefined,
 ): void {
   const feeWei = appFeeUp(metered.attempt.amountWei, app.feeBps, app.maxAppFeePct);
-  const bill: Bill = { metered, appFeeWei: feeWei, details: delivery.usageDetails, receipt };
+  const bill: Bill = { metered, appFeeWei: feeWei, details: delivery.usageDetails, receipt, trace };
   const head: Head = { id: requestId, created: Math.floor(startedAtMs / 1000), model: demand.model };
   const { wire } = demand;
   if (wire.answers === "bytes") reply.doneBytes(delivery.lastBytes ?? new Uint8Array(), receipt);

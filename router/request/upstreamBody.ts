@@ -10,6 +10,8 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
   "stream_options",
   "provider",
   "session_id",
+  "task",
+  "preferences",
   "usage",
   "trace",
   "debug",

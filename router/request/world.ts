@@ -1,8 +1,11 @@
 import type { AccountBook } from "../model/account.ts";
 import type { Hex } from "../model/bytes.ts";
 import type { Funds } from "../model/funds.ts";
+import type { Model } from "../model/market.ts";
 import type { ApiKey } from "../model/record.ts";
 import type { Clock, Exposure, Journal, Logger, Market, Metrics, Upstream } from "../ports.ts";
+import type { Belief } from "../routing/chooseModel.ts";
+import type { Task } from "../routing/tasks.ts";
 import type { KeyRing } from "./authenticate.ts";
 import type { UsageComparison } from "./compareUsage.ts";
 import type { Demand } from "./demand.ts";
@@ -24,6 +27,8 @@ export interface World {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly usageComparison: UsageComparison;
+  /** How well models do tasks. */
+  readonly quality: { belief(model: Model, task: Task): Belief };
   /** 0 up to 1. */
   readonly random: () => number;
   /** Waits `ms`; false, at once, when `signal` is aborted. */

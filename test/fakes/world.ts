@@ -1,6 +1,7 @@
 /** A router's request half with fakes behind: one account, one model, providers of rising price. */
 import { createHash } from "node:crypto";
 import { Catalog } from "../../router/market/catalog.ts";
+import { ModelQuality } from "../../router/market/modelQuality.ts";
 import { AccountBook, type AccountSnapshot } from "../../router/model/account.ts";
 import { BookFunds } from "../../router/model/bookFunds.ts";
 import { toHex } from "../../router/model/bytes.ts";
@@ -22,6 +23,7 @@ import { FakeUpstream } from "./upstream.ts";
 export const MODEL = "acme/summarizer";
 export const EMBEDDER = "acme/embedder";
 export const PAINTER = "acme/painter";
+export const SOLVER = "acme/solver";
 export const SPEAKER = "acme/speaker";
 export const ACCOUNT = 11;
 export const SECRET = "s".repeat(43);
@@ -76,6 +78,7 @@ export function sampleMarket(offers: readonly Offer[]): MarketSnapshot {
       { modelId: 2, name: EMBEDDER, unit: "token" },
       { modelId: 3, name: PAINTER, unit: "image" },
       { modelId: 4, name: SPEAKER, unit: "second" },
+      { modelId: 5, name: SOLVER, unit: "token" },
     ],
     providers: ids.map((id) => ({ providerId: id, owner: OWNER, payee: OWNER, stakeWei: 1_000n })),
     listings: ids.map((id) => ({ listingId: id, providerId: id, modelId: 1 })),
@@ -171,6 +174,7 @@ export function fakeWorld(
     clock,
     metrics,
     logger: silentLog,
+    quality: new ModelQuality(),
     usageComparison: new UsageComparison({ market, metrics, logger: silentLog }),
     random: () => 0.5,
     pauses,

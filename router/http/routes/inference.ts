@@ -3,17 +3,13 @@ import type { Demand } from "../../request/demand.ts";
 import { invalidRequest } from "../../request/refusal.ts";
 import type { RepeatMarks } from "../../request/repeats.ts";
 import { serve } from "../../request/serve.ts";
+import { aiDemand } from "../aiDemand.ts";
 import type { AppDeps } from "../deps.ts";
 import { refusalOf } from "../errors.ts";
 import { HttpReply } from "../httpReply.ts";
-import {
-  readChat,
-  readCompletion,
-  readEmbeddings,
-  readImages,
-  readResponse,
-  readSpeech,
-} from "../readDemand.ts";
+import { readBody, type JsonBody } from "../readBody.ts";
+import { chatDemand, completionDemand, embeddingsDemand, responseDemand } from "../readDemand.ts";
+import { imagesDemand, speechDemand } from "../readMedia.ts";
 import type { Route } from "../route.ts";
 
 const NAME_FORMAT = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/;
@@ -30,16 +26,16 @@ function repeatMarksOf({ headers }: IncomingMessage): RepeatMarks {
 }
 
 export function inferenceRoutes({ world }: AppDeps): Route[] {
-  const route = (path: string, read: (req: IncomingMessage) => Promise<Demand>): Route => ({
+  const route = (path: string, demandOf: (req: IncomingMessage, received: JsonBody) => Demand): Route => ({
     method: "post",
     path,
     async handle({ req, res, requestId }) {
       const reply = new HttpReply(res);
       const { authorization } = req.headers;
+      const read = async (): Promise<Demand> => demandOf(req, await readBody(req));
       const marks = repeatMarksOf(req);
       try {
-        const call = { requestId: `gen-${requestId}`, authorization, ...marks, read: () => read(req) };
-        await serve(world, call, reply);
+        await serve(world, { requestId: `gen-${requestId}`, authorization, ...marks, read }, reply);
       } catch (error) {
         if (!reply.isOpen) throw error;
         reply.fail(refusalOf(error, world.logger, requestId));
@@ -47,11 +43,12 @@ export function inferenceRoutes({ world }: AppDeps): Route[] {
     },
   });
   return [
-    route("/v1/chat/completions", readChat),
-    route("/v1/completions", readCompletion),
-    route("/v1/responses", readResponse),
-    route("/v1/images/generations", readImages),
-    route("/v1/audio/speech", readSpeech),
-    route("/v1/embeddings", readEmbeddings),
+    route("/v1/chat/completions", chatDemand),
+    route("/v1/completions", completionDemand),
+    route("/v1/responses", responseDemand),
+    route("/v1/images/generations", imagesDemand),
+    route("/v1/audio/speech", speechDemand),
+    route("/v1/embeddings", embeddingsDemand),
+    route("/v1/ai/request", aiDemand),
   ];
 }

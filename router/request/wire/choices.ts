@@ -1,5 +1,5 @@
 /** What the chat and the text endpoint have in common: answers are numbered choices. */
-import { usageJson, receiptJson } from "../receiptJson.ts";
+import { proofJson, usageJson } from "../receiptJson.ts";
 import type { Bill, Fields, Head, JsonWire } from "./wire.ts";
 
 const hasChoices = ({ choices }: Fields): boolean => Array.isArray(choices) && choices.length > 0;
@@ -7,9 +7,9 @@ const hasChoices = ({ choices }: Fields): boolean => Array.isArray(choices) && c
 const fingerprintOf = (body: Fields): object =>
   body["system_fingerprint"] === undefined ? {} : { system_fingerprint: body["system_fingerprint"] };
 
-const costs = ({ metered, details, appFeeWei, receipt }: Bill) => ({
-  usage: usageJson(metered, details, appFeeWei),
-  receipt: receiptJson(receipt),
+const costs = (bill: Bill) => ({
+  usage: usageJson(bill.metered, bill.details, bill.appFeeWei),
+  ...proofJson(bill),
 });
 
 /** The fields of a wire that answers with choices. */

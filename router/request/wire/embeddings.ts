@@ -1,7 +1,7 @@
 import { isObject } from "../../model/chat.ts";
 import { contentHash } from "../../model/commitment.ts";
 import { UpstreamError } from "../../ports.ts";
-import { receiptJson, usageJson } from "../receiptJson.ts";
+import { proofJson, usageJson } from "../receiptJson.ts";
 import type { CollectedJson, Fields, JsonWire } from "./wire.ts";
 
 /** `responseHash`: the content hash of `{data}`. */
@@ -46,13 +46,13 @@ export const embeddings: JsonWire = {
   event: () => undefined,
   ending: () => [],
   broken: (_head, error) => ({ error }),
-  whole: (body, { id, model }, { metered, details, appFeeWei, receipt }) => ({
+  whole: (body, { id, model }, bill) => ({
     id,
     object: "list",
     model,
     data: body["data"],
-    usage: usageJson(metered, details, appFeeWei),
-    receipt: receiptJson(receipt),
+    usage: usageJson(bill.metered, bill.details, bill.appFeeWei),
+    ...proofJson(bill),
   }),
   namesEvents: false,
   endMark: undefined,

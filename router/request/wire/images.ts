@@ -1,7 +1,7 @@
 import { isObject } from "../../model/chat.ts";
 import { contentHash } from "../../model/commitment.ts";
 import { UpstreamError } from "../../ports.ts";
-import { receiptJson, usageJson } from "../receiptJson.ts";
+import { proofJson, usageJson } from "../receiptJson.ts";
 import type { CollectedJson, Fields, JsonWire } from "./wire.ts";
 
 /** `responseHash`: the content hash of `{data}`. */
@@ -57,7 +57,7 @@ export const images: JsonWire = {
   event: () => undefined,
   ending: () => [],
   broken: (_head, error) => ({ error }),
-  whole: (body, { id, created, model }, { metered, details, appFeeWei, receipt }) => ({
+  whole: (body, { id, created, model }, bill) => ({
     id,
     created,
     model,
@@ -65,8 +65,8 @@ export const images: JsonWire = {
     ...Object.fromEntries(
       PASSED_ON.flatMap((field) => (body[field] === undefined ? [] : [[field, body[field]]])),
     ),
-    usage: usageJson(metered, details, appFeeWei),
-    receipt: receiptJson(receipt),
+    usage: usageJson(bill.metered, bill.details, bill.appFeeWei),
+    ...proofJson(bill),
   }),
   namesEvents: false,
   endMark: undefined,

@@ -1,7 +1,7 @@
 import { isObject } from "../../model/chat.ts";
 import { contentHash } from "../../model/commitment.ts";
 import { UpstreamError } from "../../ports.ts";
-import { costJson, receiptJson } from "../receiptJson.ts";
+import { costJson, proofJson } from "../receiptJson.ts";
 import type { Bill, CollectedJson, Fields, Head, JsonWire } from "./wire.ts";
 
 /** Of an output item, what was generated. Names and call ids are, too, but weigh nothing. */
@@ -76,11 +76,8 @@ class CollectedResponse implements CollectedJson {
 }
 
 /** The provider's own response under our name, with what it cost. */
-function priced(
-  response: Fields,
-  { id, model }: Head,
-  { metered, details, appFeeWei, receipt }: Bill,
-): object {
+function priced(response: Fields, { id, model }: Head, bill: Bill): object {
+  const { metered, details, appFeeWei } = bill;
   const { promptUnits, completionUnits } = metered;
   return {
     ...response,
@@ -94,7 +91,7 @@ function priced(
       total_tokens: promptUnits + completionUnits,
       ...costJson(metered, appFeeWei),
     },
-    receipt: receiptJson(receipt),
+    ...proofJson(bill),
   };
 }
 

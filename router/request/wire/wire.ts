@@ -25,6 +25,8 @@ export interface Bill {
   /** Further fields of the provider's usage, to be passed on. */
   readonly details: Fields;
   readonly receipt: SignedReceipt;
+  /** What was decided and why, for a caller who asked. */
+  readonly trace: object | undefined;
 }
 
 /** One answer, as it comes in from one provider. */
