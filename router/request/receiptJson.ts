@@ -18,10 +18,13 @@ export function proofJson({ receipt, trace }: Pick<Bill, "receipt" | "trace">): 
   return { receipt: receiptJson(receipt), ...(trace && { ai1net_trace: trace }) };
 }
 
-/** What a request cost, in tokens and in wei; `app_fee` is at most that and comes on top. */
+/**
+ * What a request cost. `cost_wei` is the amount; `cost` says it in tokens as a number, rounded as such are, because that is
+ * what clients of OpenRouter check for. `app_fee` is at most that and comes on top.
+ */
 export function costJson({ attempt: { amountWei } }: Metered, appFeeWei: Wei): object {
   return {
-    cost: formatTokens(amountWei),
+    cost: Number(formatTokens(amountWei)),
     cost_wei: amountWei.toString(),
     ...(appFeeWei > 0n && { app_fee: formatTokens(appFeeWei) }),
   };

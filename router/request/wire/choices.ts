@@ -4,8 +4,13 @@ import type { Bill, Fields, Head, JsonWire } from "./wire.ts";
 
 const hasChoices = ({ choices }: Fields): boolean => Array.isArray(choices) && choices.length > 0;
 
-const fingerprintOf = (body: Fields): object =>
-  body["system_fingerprint"] === undefined ? {} : { system_fingerprint: body["system_fingerprint"] };
+/** Stock clients want it in every whole answer, if only as null, and in a chunk as a text or not at all. */
+const fingerprintOf = ({ system_fingerprint: fingerprint }: Fields): string | null =>
+  typeof fingerprint === "string" ? fingerprint : null;
+const fingerprintOfChunk = (body: Fields): object => {
+  const fingerprint = fingerprintOf(body);
+  return fingerprint === null ? {} : { system_fingerprint: fingerprint };
+};
 
 const costs = (bill: Bill) => ({
   usage: usageJson(bill.metered, bill.details, bill.appFeeWei),
@@ -37,7 +42,7 @@ export function choicesWire(
     streamFields: { stream_options: { include_usage: true } },
     event: (event, head) =>
       hasChoices(event)
-        ? { ...chunkHead(head), choices: event["choices"], ...fingerprintOf(event) }
+        ? { ...chunkHead(head), choices: event["choices"], ...fingerprintOfChunk(event) }
         : undefined,
     ending: (waiting, head, bill) => [...waiting, { ...chunkHead(head), choices: [], ...costs(bill) }],
     broken: (head, error) => ({
@@ -51,7 +56,7 @@ export function choicesWire(
       created,
       model,
       choices: body["choices"],
-      ...fingerprintOf(body),
+      system_fingerprint: fingerprintOf(body),
       ...costs(bill),
     }),
     namesEvents: false,

@@ -29,7 +29,7 @@ describe("a stock OpenAI client", () => {
       prompt_tokens: 12,
       completion_tokens: 3,
       total_tokens: 15,
-      cost: "0.000000000000000217",
+      cost: 2.17e-16,
       cost_wei: "217",
     });
     assert.equal(receipt.id, `${ACCOUNT}-0`);

@@ -65,7 +65,7 @@ describe("the money of a request", () => {
       prompt_tokens: 12,
       completion_tokens: 2,
       total_tokens: 14,
-      cost: "0.000000000000000187",
+      cost: 1.87e-16,
       cost_wei: "187",
     });
     assert.equal(last.receipt.id, `${ACCOUNT}-0`);
