@@ -109,7 +109,7 @@ export async function forward(
       );
       if (error instanceof BrokenStream) throw brokenStream(cause);
       const isUnserved = demand.wire.isOptional && (cause.status === 404 || cause.status === 405);
-      if (fault === "rejected" && !isUnserved) break;
+      if (fault === "rejected" && !isUnserved) retries.giveUp(candidate);
     }
   }
   const [first, ...others] = past;

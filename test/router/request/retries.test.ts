@@ -89,4 +89,39 @@ describe("the retries of a request", () => {
     for (let i = 0; i < 5; i++) assert.ok(retries.next(0));
     assert.equal(retries.next(0), undefined);
   });
+
+  const other = (n: number, modelId: number) =>
+    sampleCandidate(n, { modelId }, { model: { modelId, name: `acme/${modelId}`, unit: "token" } });
+
+  it("leave tries for the other models that were named: two each", () => {
+    const ranked = [other(1, 1), other(2, 1), other(3, 1), other(4, 2), other(5, 2)];
+    const retries = new Retries(ranked, 10_000, () => 0.5);
+    const tried: number[] = [];
+    for (let next = retries.next(0); next; next = retries.next(0)) {
+      tried.push(next.candidate.offer.listingId);
+      retries.failed(next.candidate, fail("server", 500), 0);
+    }
+    assert.deepEqual(tried, [1, 2, 4, 5]);
+  });
+
+  it("are six for any number of models", () => {
+    const ranked = Array.from({ length: 10 }, (_, n) => other(n, n));
+    const retries = new Retries(ranked, 10_000, () => 0.5);
+    for (let i = 0; i < 6; i++) {
+      const next = retries.next(0);
+      assert.ok(next);
+      retries.failed(next.candidate, fail("server", 500), 0);
+    }
+    assert.equal(retries.next(0), undefined);
+  });
+
+  it("pass over a model that can't do it, whoever serves it", () => {
+    const ranked = [other(1, 1), other(2, 1), other(3, 2)];
+    const retries = new Retries(ranked, 10_000, () => 0.5);
+    const first = retries.next(0);
+    assert.ok(first);
+    retries.failed(first.candidate, fail("rejected", 400), 0);
+    retries.giveUp(first.candidate);
+    assert.equal(retries.next(0)?.candidate, ranked[2]);
+  });
 });
