@@ -27,6 +27,7 @@ import { Sessions } from "./http/sessions.ts";
 import { Catalog } from "./market/catalog.ts";
 import { loadAccounts } from "./market/loadAccounts.ts";
 import { ModelQuality } from "./market/modelQuality.ts";
+import { SessionHomes } from "./market/sessionHomes.ts";
 import { Watch } from "./market/watch.ts";
 import { AccountBook } from "./model/account.ts";
 import { BookFunds } from "./model/bookFunds.ts";
@@ -179,6 +180,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
       metrics,
       logger: log,
       quality: new ModelQuality(),
+      homes: new SessionHomes(() => systemClock.nowMs()),
       usageComparison: new UsageComparison({ market: catalog, metrics, logger: log }),
       random: Math.random,
       pause,

@@ -352,6 +352,13 @@ export interface Exposure {
   exceeded(accountId: number): ExposureLimit | undefined;
 }
 
+/** Which listing served a session last. */
+export interface Homes {
+  /** Undefined for a session that is new, or was silent for long. */
+  get(session: string): number | undefined;
+  set(session: string, listingId: number): void;
+}
+
 // ------------------------------------------------------------------- figures
 
 type Stage = "price" | "first_content" | "upstream" | "commit";

@@ -5,8 +5,8 @@ import { invalidRequest } from "../request/refusal.ts";
 import { BALANCED, type Weights } from "../routing/chooseModel.ts";
 import type { Task } from "../routing/tasks.ts";
 import type { JsonBody } from "./readBody.ts";
-import { preferencesOf } from "./readPreferences.ts";
-import type { ProviderField, WeightsField } from "./schemas.ts";
+import { routingOf, type RoutingFields } from "./readPreferences.ts";
+import type { WeightsField } from "./schemas.ts";
 
 function appIdOf(req: IncomingMessage): number {
   const header = req.headers["x-ai1net-app"] ?? "0";
@@ -31,9 +31,8 @@ function timeValueOf({ speed, cost }: Weights): number {
   return Math.min(10, Math.max(0.1, speed / Math.max(cost, 0.01) / usual));
 }
 
-interface RoutingFields {
+interface CommonFields extends RoutingFields {
   readonly model: string;
-  readonly provider?: z.infer<typeof ProviderField> | null | undefined;
   readonly task?: Task | null | undefined;
   readonly preferences?: z.infer<typeof WeightsField> | null | undefined;
   readonly trace?: unknown;
@@ -45,12 +44,12 @@ type Common = Pick<
 >;
 
 /** What every request to a model may say. @throws {Refusal} 400 */
-export function commonOf(req: IncomingMessage, { body, bytes }: JsonBody, fields: RoutingFields): Common {
+export function commonOf(req: IncomingMessage, { body, bytes }: JsonBody, fields: CommonFields): Common {
   const { model, task, trace } = fields;
   const choice: ChoiceWanted | undefined = AUTO.has(model)
     ? { task: task ?? undefined, weights: weightsOf(fields.preferences) }
     : undefined;
-  const preferences = preferencesOf(fields.provider);
+  const preferences = routingOf(req, fields);
   const isWanted = (header: string): boolean =>
     /^(?:true|enabled|1)$/i.test(String(req.headers[header] ?? ""));
   return {

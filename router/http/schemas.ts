@@ -100,6 +100,10 @@ export const WeightsField = z.strictObject({ speed: weight, cost: weight, qualit
 /** What may come with any request to a model; `task` and `preferences` count when the model is `auto`. */
 const routing = {
   provider: ProviderField.nullish(),
+  /** To be asked after `model`, in this order. */
+  models: z.array(model).max(8).nullish(),
+  session_id: z.string().min(1).max(256).nullish(),
+  prompt_cache_key: z.string().max(1_024).nullish(),
   task: z.enum(TASKS, { error: `must be one of ${TASKS.join(", ")}` }).nullish(),
   preferences: WeightsField.nullish(),
   trace: z.unknown().optional(),
@@ -128,7 +132,6 @@ export const ChatFields = z.object({
   max_tokens: units,
   max_completion_tokens: units,
   ...routing,
-  models: z.never({ error: "is not supported; name one `model`" }).optional(),
 });
 
 /** Nobody here keeps what was said; refused rather than forgotten. */

@@ -1,9 +1,11 @@
+import type { Homes } from "../ports.ts";
+
 const MOST_SESSIONS = 10_000;
 /** About as long as providers keep a prompt in their caches. */
 const LASTS_MS = 10 * 60_000;
 
 /** Which listing served a session last, in memory: losing it costs a provider's cache, nothing else. */
-export class SessionHomes {
+export class SessionHomes implements Homes {
   readonly #now: () => number;
   /** The one used last comes last. */
   readonly #homes = new Map<string, { listingId: number; untilMs: number }>();

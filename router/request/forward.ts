@@ -47,7 +47,7 @@ export async function forward(
   world: World,
   request: Request,
   ranked: readonly Candidate[],
-  size: PromptSize,
+  sizes: ReadonlyMap<number, PromptSize>,
   hold: RequestHold,
   reply: Reply,
   failures: Attempt[],
@@ -62,7 +62,8 @@ export async function forward(
     const { candidate, pauseMs } = next;
     if (pauseMs > 0 && !(await world.pause(pauseMs, reply.signal)))
       throw new CallerLeft("the caller left before another try");
-    if (candidate.offer.retiresAtSec * 1000 <= world.clock.nowMs()) continue;
+    const size = sizes.get(candidate.model.modelId);
+    if (!size || candidate.offer.retiresAtSec * 1000 <= world.clock.nowMs()) continue;
     const ceiling = ceilingAt(demand, size, candidate);
     const feeWei = appFeeUp(ceiling.amountWei, app.feeBps, app.maxAppFeePct);
     const missing = await hold.cover(ceiling.amountWei + feeWei);

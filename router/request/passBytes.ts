@@ -23,7 +23,7 @@ export async function passBytes(
   const head: Head = {
     id: shipment.requestId,
     created: Math.floor(startedAtMs / 1000),
-    model: demand.model,
+    model: shipment.candidate.model.name,
   };
   const answer = wire.collect(demand.body, ceiling.unit);
   let waiting: Uint8Array | undefined;

@@ -11,6 +11,7 @@ import type { World } from "./world.ts";
 /** How a request would go to one model. */
 export interface Plan {
   readonly size: PromptSize;
+  readonly needs: Needs;
   readonly route: Route;
   /** Why no offer comes into question; undefined when one does. */
   readonly refusal: Refusal | undefined;
@@ -22,6 +23,8 @@ export async function plan(
   demand: Demand,
   model: Model,
   nowMs: number,
+  /** The listing that served this session last. */
+  sessionListingId?: number,
 ): Promise<Plan> {
   const { market, random } = world;
   const candidates = market.candidates(model.modelId);
@@ -34,11 +37,11 @@ export async function plan(
     inputUnits: Math.ceil(size.likelyUnits / prompts),
     outputUnits,
     parameters: demand.preferences.requireParameters ? parametersOf(demand) : [],
-    sessionListingId: undefined,
+    sessionListingId,
   };
   const now = { nowMs, minProviderStakeWei: market.minProviderStakeWei(), random };
   const route = chooseOffer(candidates, needs, demand.preferences, now);
-  if (route.ranked.length > 0) return { size, route, refusal: undefined };
+  if (route.ranked.length > 0) return { size, needs, route, refusal: undefined };
   const retryAtMs = Math.min(...candidates.map((candidate) => candidate.health.retryAtMs));
-  return { size, route, refusal: noRoute(demand.model, route, nowMs, retryAtMs) };
+  return { size, needs, route, refusal: noRoute(demand.model, route, nowMs, retryAtMs) };
 }

@@ -31,6 +31,8 @@ export function requestHashOf(body: Readonly<Record<string, unknown>>): Hex {
 export async function record(
   world: World,
   request: Request,
+  /** That served, or was asked first. */
+  model: string,
   attempts: readonly Attempt[],
 ): Promise<readonly SignedReceipt[]> {
   const { requestId, key, app, demand, requestHash, name } = request;
@@ -43,7 +45,7 @@ export async function record(
       accountId,
       keyId,
       appId: demand.appId,
-      model: demand.model,
+      model,
       requestHash,
       // Only what was paid for is never served again.
       name: (attempts.at(-1)?.timing ?? 0) > 0 ? name : undefined,

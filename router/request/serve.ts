@@ -1,18 +1,18 @@
 import type { AccountSnapshot } from "../model/account.ts";
+import type { Candidate } from "../model/candidate.ts";
 import { appFeeUp } from "../model/offer.ts";
 import type { Attempt } from "../model/outcome.ts";
 import type { SignedReceipt } from "../model/receipt.ts";
 import { authenticate } from "./authenticate.ts";
-import { authorizeModel } from "./authorizeModel.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Demand } from "./demand.ts";
 import { forward } from "./forward.ts";
 import { RequestHold } from "./hold.ts";
 import { meter, type Metered } from "./meter.ts";
 import { pickModel } from "./pickModel.ts";
-import { plan } from "./plan.ts";
+import { planAll, sessionKey } from "./planAll.ts";
 import { record, requestHashOf } from "./record.ts";
-import { invalidRequest, journalDown, notFound, Refusal } from "./refusal.ts";
+import { invalidRequest, journalDown, Refusal } from "./refusal.ts";
 import { replay } from "./recording.ts";
 import type { RepeatMarks } from "./repeats.ts";
 import type { Reply } from "./reply.ts";
@@ -64,7 +64,7 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
 
 /** Serves a request that is no repetition. @returns the receipt of what was delivered */
 async function serveFirst(world: World, received: Request, reply: Reply): Promise<SignedReceipt> {
-  const { market, clock, metrics } = world;
+  const { clock, metrics } = world;
   const { key, demand: asked, startedAtMs } = received;
 
   // Which model, if that is ours to say?
@@ -73,13 +73,10 @@ async function serveFirst(world: World, received: Request, reply: Reply): Promis
   const request = { ...received, demand };
 
   // How big is it, and who could do it?
-  const model = market.model(demand.model);
-  if (!model) throw notFound(`there is no model ${demand.model}`, { reason: "model_not_found" });
-  authorizeModel(key, model.name);
-  const { size, route, refusal } = await plan(world, demand, model, startedAtMs);
+  const { ranked, sizes, route, model, refusal } = await planAll(world, key, demand, startedAtMs);
   const failures: Attempt[] = [];
-  const traceOf = (offerId?: number): object | undefined =>
-    asked.wantsTrace ? traceJson({ asked, pick, model, route, failures, offerId }) : undefined;
+  const traceOf = (served?: Candidate): object | undefined =>
+    asked.wantsTrace ? traceJson({ asked, pick, model, route, failures, served }) : undefined;
   if (refusal) throw withTrace(refusal, traceOf());
   metrics.stage("price", (clock.nowMs() - startedAtMs) / 1000);
 
@@ -87,18 +84,21 @@ async function serveFirst(world: World, received: Request, reply: Reply): Promis
   const hold = new RequestHold(world.funds.pursesOf(key));
   let isRecorded = false;
   try {
-    const delivery = await forward(world, request, route.ranked, size, hold, reply, failures);
+    const delivery = await forward(world, request, ranked, sizes, hold, reply, failures);
     const metered = await meter(world, demand, delivery);
     isRecorded = true;
-    const receipts = await record(world, request, [...failures, metered.attempt]);
+    const served = delivery.candidate.model;
+    const receipts = await record(world, request, served.name, [...failures, metered.attempt]);
+    const session = sessionKey(key, demand, served);
+    if (session !== undefined) world.homes.set(session, delivery.candidate.offer.listingId);
     metrics.stage("upstream", (delivery.endedAtMs - delivery.startedAtMs) / 1000);
     void world.usageComparison.consider(delivery);
     const receipt = receipts.at(-1) as SignedReceipt;
-    const trace = traceOf(delivery.candidate.offer.offerId);
+    const trace = traceOf(delivery.candidate);
     if (delivery.isWhole) finish(reply, request, delivery, metered, receipt, trace);
     return receipt;
   } catch (error) {
-    if (failures.length > 0 && !isRecorded) await record(world, request, failures);
+    if (failures.length > 0 && !isRecorded) await record(world, request, model.name, failures);
     throw withTrace(error, traceOf());
   } finally {
     hold.release();
@@ -131,7 +131,11 @@ function finish(
 ): void {
   const feeWei = appFeeUp(metered.attempt.amountWei, app.feeBps, app.maxAppFeePct);
   const bill: Bill = { metered, appFeeWei: feeWei, details: delivery.usageDetails, receipt, trace };
-  const head: Head = { id: requestId, created: Math.floor(startedAtMs / 1000), model: demand.model };
+  const head: Head = {
+    id: requestId,
+    created: Math.floor(startedAtMs / 1000),
+    model: delivery.candidate.model.name,
+  };
   const { wire } = demand;
   if (wire.answers === "bytes") reply.doneBytes(delivery.lastBytes ?? new Uint8Array(), receipt);
   else if (demand.stream) {

@@ -52,7 +52,7 @@ export async function stream(
   const head: Head = {
     id: shipment.requestId,
     created: Math.floor(startedAtMs / 1000),
-    model: demand.model,
+    model: candidate.model.name,
   };
   const answer = wire.collect();
   const held: object[] = [];

@@ -1,3 +1,4 @@
+import type { Candidate } from "../model/candidate.ts";
 import type { Model } from "../model/market.ts";
 import type { Attempt } from "../model/outcome.ts";
 import type { Route } from "../routing/chooseOffer.ts";
@@ -12,19 +13,21 @@ interface Decisions {
   readonly model: Model;
   readonly route: Route;
   readonly failures: readonly Attempt[];
-  /** Of the offer that served; undefined: none did. */
-  readonly offerId: number | undefined;
+  /** Undefined: none did. */
+  readonly served: Candidate | undefined;
 }
 
 const round = (value: number): number => Number(value.toFixed(4));
 
 /** What was decided for a request and why, as its caller may see it. */
-export function traceJson({ asked, pick, model, route, failures, offerId }: Decisions): object {
+export function traceJson({ asked, pick, model, route, failures, served }: Decisions): object {
+  const offerId = served?.offer.offerId;
   const attempts = failures.map((failure) => ({ offer_id: failure.offerId, status: "failed" }));
   return {
     requested: asked.model,
+    fallback_models: asked.preferences.fallbackModels,
     strategy: pick ? "auto" : "direct",
-    model: model.name,
+    model: (served?.model ?? model).name,
     ...(pick && {
       tasks: Object.fromEntries([...pick.tasks].map(([task, share]) => [task, round(share)])),
       weights: asked.choice?.weights,
@@ -40,8 +43,9 @@ export function traceJson({ asked, pick, model, route, failures, offerId }: Deci
     endpoints: {
       total: route.trace.length,
       strategy: route.strategy,
-      available: route.trace.map(({ candidate: { offer }, excluded, estimate }) => ({
+      available: route.trace.map(({ candidate: { offer, model: its }, excluded, estimate }) => ({
         provider: String(offer.providerId),
+        model: its.name,
         offer_id: offer.offerId,
         excluded: excluded ?? null,
         ...(estimate && {

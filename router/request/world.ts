@@ -3,7 +3,7 @@ import type { Hex } from "../model/bytes.ts";
 import type { Funds } from "../model/funds.ts";
 import type { Model } from "../model/market.ts";
 import type { ApiKey } from "../model/record.ts";
-import type { Clock, Exposure, Journal, Logger, Market, Metrics, Upstream } from "../ports.ts";
+import type { Clock, Exposure, Homes, Journal, Logger, Market, Metrics, Upstream } from "../ports.ts";
 import type { Belief } from "../routing/chooseModel.ts";
 import type { Task } from "../routing/tasks.ts";
 import type { KeyRing } from "./authenticate.ts";
@@ -29,6 +29,7 @@ export interface World {
   readonly usageComparison: UsageComparison;
   /** How well models do tasks. */
   readonly quality: { belief(model: Model, task: Task): Belief };
+  readonly homes: Homes;
   /** 0 up to 1. */
   readonly random: () => number;
   /** Waits `ms`; false, at once, when `signal` is aborted. */

@@ -34,6 +34,10 @@ export interface Preferences {
   readonly quantizations: readonly string[] | undefined;
   /** How much a caller's second is worth, as a multiple of what it is worth to most. */
   readonly timeValue: number;
+  /** Models to be asked after the one that was named, in this order. */
+  readonly fallbackModels: readonly string[];
+  /** Requests of one session stay at one listing, for the sake of its cache. */
+  readonly sessionId: string | undefined;
 }
 
 export const NO_PREFERENCES: Preferences = {
@@ -53,4 +57,6 @@ export const NO_PREFERENCES: Preferences = {
   requireParameters: false,
   quantizations: undefined,
   timeValue: 1,
+  fallbackModels: [],
+  sessionId: undefined,
 };

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { Catalog } from "../../router/market/catalog.ts";
 import { ModelQuality } from "../../router/market/modelQuality.ts";
+import { SessionHomes } from "../../router/market/sessionHomes.ts";
 import { AccountBook, type AccountSnapshot } from "../../router/model/account.ts";
 import { BookFunds } from "../../router/model/bookFunds.ts";
 import { toHex } from "../../router/model/bytes.ts";
@@ -175,6 +176,7 @@ export function fakeWorld(
     metrics,
     logger: silentLog,
     quality: new ModelQuality(),
+    homes: new SessionHomes(clock.nowMs),
     usageComparison: new UsageComparison({ market, metrics, logger: silentLog }),
     random: () => 0.5,
     pauses,

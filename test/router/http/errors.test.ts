@@ -65,7 +65,7 @@ describe("a request that is not right", () => {
     ],
     ["too many choices", { ...good, n: 1_000 }, "n", /n: /],
     ["no room for output", { ...good, max_tokens: 0 }, "max_tokens", /max_tokens: /],
-    ["models", { ...good, models: ["a", "b"] }, "models", /not supported/],
+    ["fallback models that are no list", { ...good, models: "a" }, "models", /models: /],
     [
       "an unknown provider field",
       { ...good, provider: { cheapest: true } },
