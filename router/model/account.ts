@@ -12,6 +12,8 @@ export interface AccountSnapshot {
   readonly creditsWei: Wei;
   /** Sequence number of the next row that the Ledger will number. */
   readonly nextSeq: number;
+  /** Rows from `nextSeq` on that their providers have settled: paid for, and never charged again. */
+  readonly selfSettled?: ReadonlySet<number> | undefined;
   /** Asked back by its owner: spendable on chain for a while, but no longer here. */
   readonly exitWei: Wei;
   readonly blockNumber: bigint;
@@ -103,7 +105,8 @@ export class AccountBook {
   }
 
   #weigh(entry: Entry, { seq, costWei, servedAtSec }: UnsettledRow): void {
-    if (seq < entry.snapshot.nextSeq || costWei === 0n) return;
+    const { nextSeq, selfSettled } = entry.snapshot;
+    if (seq < nextSeq || costWei === 0n || selfSettled?.has(seq)) return;
     entry.unsettled += costWei;
     this.#exposed += costWei;
     entry.oldestSec ??= servedAtSec;

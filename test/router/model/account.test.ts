@@ -131,3 +131,22 @@ test("what is held and what is unsettled add up over all accounts, whatever beco
   assert.equal(accounts.exposedWei(), 0n);
   assert.equal(accounts.oldestUnsettledSec(12), undefined);
 });
+
+test("a row that its provider has settled is paid for, and weighs no more", () => {
+  const accounts = book();
+  accounts.recorded(ACCOUNT, [
+    { seq: 0, costWei: 30n, servedAtSec: 100 },
+    { seq: 1, costWei: 5n, servedAtSec: 101 },
+  ]);
+  accounts.refresh(snapshot({ balanceWei: 70n, selfSettled: new Set([0]), blockNumber: 2n }));
+  assert.equal(accounts.unsettledWei(ACCOUNT), 5n);
+  assert.equal(accounts.availableWei(ACCOUNT), 85n, "charged once");
+  assert.equal(accounts.oldestUnsettledSec(ACCOUNT), 101);
+  accounts.recorded(ACCOUNT, [{ seq: 2, costWei: 7n, servedAtSec: 102 }]);
+  assert.equal(accounts.exposedWei(), 12n);
+  accounts.refresh(snapshot({ balanceWei: 58n, nextSeq: 3, blockNumber: 3n }));
+  assert.equal(accounts.availableWei(ACCOUNT), 78n);
+  assert.equal(accounts.exposedWei(), 0n);
+  accounts.refresh(snapshot({ blockNumber: 1n }), true);
+  assert.equal(accounts.unsettledWei(ACCOUNT), 42n, "a reorganization takes the self-settlement back, too");
+});
