@@ -11,8 +11,13 @@ import type { SettlementOptions, SettlementState } from "./settlementOptions.ts"
 type Step = "idle" | "progress" | "waiting";
 
 const BACKOFF_MIN_MS = 500;
-const BACKOFF_MAX_MS = 60_000;
+/** A look costs a call or two; rows have a window to be settled in. */
+const BACKOFF_MAX_MS = 10_000;
 const FLUSH_POLL_MS = 50;
+/** Its last argument is the time of the block that the batch was tried in. */
+const BAD_SPAN = /^Ledger_BadSpan\(\d+, \d+, (\d+)\)$/;
+/** A clock that is further behind than this is broken rather than late. */
+const MOST_BEHIND_SEC = 120;
 /** So often a node may lag behind before it is believed. */
 const MISPLACED_LOOKS = 3;
 
@@ -41,6 +46,8 @@ export class Settlement {
   #looking: Promise<unknown> = Promise.resolve();
   #failures = 0;
   #misplacedLooks = 0;
+  /** How far the chain's clock was behind ours when it last refused rows of its future, s. */
+  #chainBehindSec = 0;
   readonly #reported = new Set<string>();
 
   constructor(options: SettlementOptions) {
@@ -181,7 +188,7 @@ export class Settlement {
         offer,
         graceSec,
         // A chain that makes no blocks while nothing happens has an old time; the node's simulation is the judge then.
-        chainTimeSec: Math.max(await chain.blockTimeSec(), nowSec),
+        chainTimeSec: Math.max(await chain.blockTimeSec(), nowSec - this.#chainBehindSec),
         builtAtMs: clock.nowMs(),
         limits,
       },
@@ -263,6 +270,7 @@ export class Settlement {
     }
     this.#failures = 0;
     this.#isolation.settled();
+    this.#chainBehindSec = Math.max(0, this.#chainBehindSec - 1);
     this.#state = { ...this.#state, lastSettledAtMs: this.#options.clock.nowMs(), trouble: undefined };
     // Its state is what the chain says, also about these very bytes.
     await recover(this.#options);
@@ -276,8 +284,21 @@ export class Settlement {
     this.#state = { ...this.#state, trouble: `the Ledger refuses batch ${batchNo}: ${reason}` };
     this.#failures++;
     log.error({ batchNo, reason }, "settlement: a batch is refused");
+    this.#learnClock(reason);
     if (OF_THE_BYTES.test(reason) || reason === NEEDS_TOO_MUCH_GAS) await this.#split(batch);
     return "waiting";
+  }
+
+  /**
+   * Rows of the chain's future wait until its clock has got there, which is a matter of seconds; the next batch leaves such
+   * rows out.
+   */
+  #learnClock(reason: string): void {
+    const chainTimeSec = Number(BAD_SPAN.exec(reason)?.[1] ?? Number.NaN);
+    if (Number.isNaN(chainTimeSec)) return;
+    const behindSec = Math.floor(this.#options.clock.nowMs() / 1000) - chainTimeSec;
+    this.#chainBehindSec = Math.min(MOST_BEHIND_SEC, Math.max(this.#chainBehindSec, behindSec));
+    this.#failures = 1;
   }
 
   /**

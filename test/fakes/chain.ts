@@ -26,6 +26,8 @@ export class FakeChain implements Chain {
   settlements: Settlement[] = [];
   head = 10n;
   timeSec = 1_900_000_000;
+  /** Takes no rows that were served after its own time. */
+  isStrictAboutTime = false;
   /** Accounts that make a batch refused. */
   readonly foreign = new Set<number>();
   /** What an account lacks in each of its next groups. */
@@ -120,6 +122,8 @@ export class FakeChain implements Chain {
     const { batchNo, groups, groupBytes } = batch;
     if (batchNo !== this.settlements.length)
       return `Ledger_BadBatchNo(${batchNo}, ${this.settlements.length})`;
+    if (this.isStrictAboutTime && batch.servedToSec > this.timeSec)
+      return `Ledger_BadSpan(${batch.servedFromSec}, ${batch.servedToSec}, ${this.timeSec})`;
     const stranger = groups.find(({ accountId }) => this.foreign.has(accountId));
     if (stranger) return `Escrow_ForeignAccount(${stranger.accountId}, 9, ${IDENTITY.operatorId})`;
     const next = new Map<number, number>();

@@ -225,6 +225,33 @@ describe("settlement", () => {
     scene.check();
   });
 
+  it("waits for a chain whose clock is behind, and leaves rows of its future out of the next batch", async () => {
+    const scene = new Scene();
+    await scene.serve(1, 3);
+    scene.chain.isStrictAboutTime = true;
+    // Rows are ten seconds old, and the chain is twenty behind.
+    scene.chain.timeSec -= 20;
+    const settlement = scene.settlement();
+    await settlement.open();
+    assert.equal(await settlement.flush(1_500), false);
+    assert.ok(scene.chain.sent.length > 2, "asked again soon, whatever came before");
+    assert.equal(new Set(scene.chain.sent).size, 1, "the same bytes");
+    scene.chain.timeSec += 10;
+    assert.equal(await settlement.flush(5_000), true);
+    scene.check();
+
+    await scene.serve(1, 1);
+    scene.chain.timeSec -= 1;
+    scene.chain.sent = [];
+    assert.equal(await settlement.flush(300), false);
+    assert.deepEqual(scene.chain.sent, [], "nothing that would be refused");
+    scene.nowMs += 1_000_000;
+    assert.equal(await settlement.flush(100), false, "refused: its clock stands still");
+    scene.chain.timeSec += 1;
+    assert.equal(await settlement.flush(5_000), true);
+    scene.check();
+  });
+
   it("isolates an account that makes batches refused; all others settle", async () => {
     const scene = new Scene();
     for (const accountId of [1, 2, 3, 4, 5]) await scene.serve(accountId, 2);
