@@ -14,7 +14,8 @@ import type { JournalIdentity } from "./adapters/journal/segments.ts";
 import { exposureMetrics } from "./adapters/exposureMetrics.ts";
 import { createMetrics } from "./adapters/metrics.ts";
 import { settlementMetrics } from "./adapters/settlementMetrics.ts";
-import { receiptSigner, type ReceiptSigner } from "./adapters/signer/receiptSigner.ts";
+import { receiptSigner, recoverSigner, type ReceiptSigner } from "./adapters/signer/receiptSigner.ts";
+import { sqlNonces } from "./adapters/store/sqlNonces.ts";
 import { postgresDatabase } from "./adapters/store/postgresDatabase.ts";
 import { postgresLeadership } from "./adapters/store/postgresLeadership.ts";
 import { openProjectedStore } from "./adapters/store/projectedStore.ts";
@@ -34,8 +35,17 @@ import { BookFunds } from "./model/bookFunds.ts";
 import { KeyBook } from "./model/keyBook.ts";
 import { minWei } from "./model/money.ts";
 import { startDayOf } from "./model/period.ts";
-import type { Clock, Journal, Logger, OperatorInfo, SequenceCounters, Store } from "./ports.ts";
+import type {
+  Clock,
+  Journal,
+  Logger,
+  OperatorInfo,
+  PaymentNonces,
+  SequenceCounters,
+  Store,
+} from "./ports.ts";
 import { KeyRing } from "./request/authenticate.ts";
+import { UsedNonces } from "./request/usedNonces.ts";
 import { UsageComparison } from "./request/compareUsage.ts";
 import { settlementBehind } from "./request/refusal.ts";
 import { Repeats } from "./request/repeats.ts";
@@ -67,6 +77,7 @@ const BODY_TIMEOUT_MS = 120_000;
 const DEADLINE_MS = 120_000;
 
 const systemClock: Clock = { nowMs: () => Date.now() };
+const nowSec = (): number => Math.floor(systemClock.nowMs() / 1000);
 
 export function createLogger(level: string): Logger {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
@@ -191,6 +202,15 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     chain: { account: (accountId) => watch.loadAccount(accountId) },
     finder: chain.finder,
     relay: chain.relay,
+    wallets: {
+      chainId: config.chainId,
+      escrow: chain.contracts.escrow,
+      payee,
+      nonces: storage.nonces ?? new UsedNonces(systemClock, await store.usedPayments(nowSec())),
+      finder: chain.finder,
+      load: (accountId) => watch.loadAccount(accountId),
+      recover: recoverSigner,
+    },
     network: {
       chainId: config.chainId,
       operatorId,
@@ -316,6 +336,8 @@ async function checkOperator(
 }
 
 interface Storage {
+  /** Where several routers share them. */
+  readonly nonces: PaymentNonces | undefined;
   readonly journal: Journal & SequenceCounters;
   readonly store: Store;
   readonly leads: () => Promise<boolean>;
@@ -332,6 +354,7 @@ async function openStorage(config: Config, signer: ReceiptSigner, log: Logger): 
     const { journal, store } = await openPostgresJournal({ ...common, database });
     const leadership = postgresLeadership(database, log);
     return {
+      nonces: sqlNonces(database, systemClock),
       journal,
       store,
       leads: () => leadership.isLeader(),
@@ -347,6 +370,7 @@ async function openStorage(config: Config, signer: ReceiptSigner, log: Logger): 
   const directory = path.join(config.dataDir, "store");
   const store = await openProjectedStore({ directory, journal, identity, log });
   return {
+    nonces: undefined,
     journal,
     store,
     leads: () => Promise.resolve(true),

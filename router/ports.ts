@@ -5,6 +5,7 @@ import type { Candidate } from "./model/candidate.ts";
 import type { KeyDay } from "./model/keyDay.ts";
 import type { App, MarketSnapshot, Model } from "./model/market.ts";
 import type { Outcome } from "./model/outcome.ts";
+import type { PaymentAuthorization } from "./model/payment.ts";
 import type { ApiKey, BuiltBatch, Endpoint, Fact, RecordedOutcome } from "./model/record.ts";
 import type { SignedReceipt } from "./model/receipt.ts";
 import type { Session } from "./model/session.ts";
@@ -93,6 +94,12 @@ export interface Store {
   /** A session that was not ended; it may have expired. */
   session(tokenHash: Hex): Promise<Session | undefined>;
   receipt(accountId: number, seq: number): Promise<StoredReceipt | undefined>;
+  /** The wallet's authorization of a row; undefined for a row that has none. */
+  payment(accountId: number, seq: number): Promise<PaymentAuthorization | undefined>;
+  /** Payments that were used and are valid after `sec`. */
+  usedPayments(
+    sec: number,
+  ): Promise<readonly { readonly accountId: number; readonly nonce: Hex; readonly validBeforeSec: number }[]>;
   outcome(requestId: string): Promise<RecordedOutcome | undefined>;
   /** What was served under a name (see `Outcome.name`) since then. */
   servedAs(name: Hex, sinceMs: number): Promise<RecordedOutcome | undefined>;
@@ -243,6 +250,12 @@ export interface SignIn {
   read(text: string): SignInMessage | undefined;
   /** Whether `address` signed `text`: its key, or its code (ERC-1271, also a wallet not deployed yet: ERC-6492). */
   isSignedBy(address: Hex, text: string, signature: Hex): Promise<boolean>;
+}
+
+/** Remembers which payments were used, across restarts and routers, for as long as they are valid. */
+export interface PaymentNonces {
+  /** True once: for the first who asks. */
+  reserve(accountId: number, nonce: Hex, validBeforeSec: number): Promise<boolean>;
 }
 
 /** Finds accounts of this operator; what the chain says now. */

@@ -10,6 +10,7 @@ import type {
   Store,
   VerifyEndpoint,
 } from "../ports.ts";
+import type { WalletRail } from "../request/walletPayment.ts";
 import type { World } from "../request/world.ts";
 import type { Gate } from "./gate.ts";
 import type { Sessions } from "./sessions.ts";
@@ -41,6 +42,8 @@ export interface AppDeps {
   readonly sessions: Sessions;
   readonly relay: Relay;
   readonly network: Network;
+  /** Takes payments from wallets; undefined: API keys only. */
+  readonly wallets: WalletRail | undefined;
   readonly operatorId: number;
   readonly adminToken: string;
   readonly proveRow: ProveRow;

@@ -41,6 +41,8 @@ export function sendError(res: ServerResponse, error: unknown, logger: Logger, r
   }
   const refusal = refusalOf(error, logger, requestId);
   const { retryAfterSec, shouldRetry, headers = {} } = refusal.details;
+  // Nothing was paid for it.
+  res.removeHeader("payment-response");
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
   if (retryAfterSec !== undefined) res.setHeader("retry-after", String(retryAfterSec));
   if (shouldRetry === false) res.setHeader("x-should-retry", "false");

@@ -1,10 +1,13 @@
 import type { ServerResponse } from "node:http";
+import type { Hex } from "../model/bytes.ts";
+import type { Wei } from "../model/money.ts";
 import type { SignedReceipt } from "../model/receipt.ts";
 import { receiptJson } from "../request/receiptJson.ts";
 import type { Refusal } from "../request/refusal.ts";
 import type { Reply } from "../request/reply.ts";
 import type { Head, JsonWire } from "../request/wire/wire.ts";
 import { errorJson, sendJson } from "./errors.ts";
+import { paymentResponseHeader } from "./x402.ts";
 
 /** A caller that does not read for this long altogether has left, as far as its answer goes. */
 const STALL_LIMIT_MS = 60_000;
@@ -14,6 +17,7 @@ const event = (body: object, hasName: boolean): string => {
   return `${name}data: ${JSON.stringify(body)}\n\n`;
 };
 
+const RESPONSE_HEADER = "payment-response";
 const RECEIPT_HEADER = "x-ai1net-receipt";
 const receiptText = (receipt: SignedReceipt): string =>
   Buffer.from(JSON.stringify(receiptJson(receipt))).toString("base64url");
@@ -25,8 +29,12 @@ export class HttpReply implements Reply {
   #stream: { readonly head: Head; readonly wire: JsonWire | undefined } | undefined;
   #stalledMs = 0;
 
-  constructor(res: ServerResponse) {
+  readonly #chainId: number;
+
+  /** @param chainId of the wallets that pay */
+  constructor(res: ServerResponse, chainId: number) {
     this.#res = res;
+    this.#chainId = chainId;
     res.once("close", () => {
       if (!res.writableFinished) this.#caller.abort();
     });
@@ -42,6 +50,11 @@ export class HttpReply implements Reply {
 
   repeated(): void {
     this.#res.setHeader("idempotent-replayed", "true");
+  }
+
+  paid({ payer, chargedWei }: { readonly payer: Hex; readonly chargedWei: Wei | undefined }): void {
+    if (this.#res.headersSent) return;
+    this.#res.setHeader(RESPONSE_HEADER, paymentResponseHeader(this.#chainId, payer, chargedWei));
   }
 
   open(head: Head, wire: JsonWire): void {

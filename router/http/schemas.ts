@@ -304,6 +304,24 @@ export const TermsFields = z
     maxAppFeePct: max_app_fee_pct,
   }));
 
+const unixSec = decimal(256).refine((value) => value < 1n << 40n, "must be Unix seconds");
+/** `PAYMENT-SIGNATURE` of x402 v2, as far as it is looked at. */
+export const PaymentFields = z.object({
+  x402Version: z.literal(2),
+  accepted: z.object({ scheme: z.string(), network: z.string(), asset: z.string() }),
+  payload: z.object({
+    authorization: z.object({
+      from: address,
+      to: address,
+      value: decimal(256),
+      validAfter: unixSec,
+      validBefore: unixSec,
+      nonce: bytes32,
+    }),
+    signature: bytes(8_192, "a signature, 0x and hex digits"),
+  }),
+});
+
 const signature = bytes(8_192, "a signature, 0x and hex digits");
 export const DepositFields = z
   .strictObject({

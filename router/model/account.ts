@@ -61,12 +61,22 @@ interface Entry {
  */
 export class AccountBook {
   readonly #entries = new Map<number, Entry>();
+  /** Strict accounts by who signs for them, lower case. Terms never change. */
+  readonly #bySigner = new Map<string, Set<number>>();
   /** Of all accounts: held, and served and not settled. */
   #exposed: Wei = 0n;
 
   /** The last snapshot; undefined for an account never loaded. */
   snapshot(accountId: number): AccountSnapshot | undefined {
     return this.#entries.get(accountId)?.snapshot;
+  }
+
+  /** The strict accounts among them whose rows `signer` authorizes. */
+  ofSigner(signer: string): AccountSnapshot[] {
+    const ids = [...(this.#bySigner.get(signer.toLowerCase()) ?? [])];
+    const found = ids.flatMap((id) => this.#entries.get(id)?.snapshot ?? []);
+    // Only a chain that went back gives a number to somebody else.
+    return found.filter((each) => each.strict && each.signer.toLowerCase() === signer.toLowerCase());
   }
 
   accountIds(): number[] {
@@ -76,6 +86,12 @@ export class AccountBook {
   /** Takes in a newer view of the chain; an older block's is ignored, unless the chain itself went back. */
   refresh(snapshot: AccountSnapshot, reorganized = false): void {
     const entry = this.#entries.get(snapshot.accountId);
+    if (snapshot.strict) {
+      const signer = snapshot.signer.toLowerCase();
+      const ids = this.#bySigner.get(signer);
+      if (ids) ids.add(snapshot.accountId);
+      else this.#bySigner.set(signer, new Set([snapshot.accountId]));
+    }
     if (!entry) {
       this.#entries.set(snapshot.accountId, {
         snapshot,

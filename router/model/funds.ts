@@ -3,7 +3,7 @@ import type { Wei } from "./money.ts";
 import type { ApiKey } from "./record.ts";
 
 /** Whose money or limit it is, as callers see it in `error.metadata.limit_source`. */
-export type LimitSource = "account_balance" | "key_limit";
+export type LimitSource = "account_balance" | "key_limit" | "payment_authorization";
 
 /** Something that a request has to be covered by: the account's money, the key's limit. */
 export interface Purse {

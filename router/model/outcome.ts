@@ -1,6 +1,7 @@
 import type { Hex } from "./bytes.ts";
 import type { Wei } from "./money.ts";
 import { NO_RESPONSE } from "./commitment.ts";
+import type { PaymentAuthorization } from "./payment.ts";
 import { FAILED, type Timing } from "./timing.ts";
 
 /** An `Idempotency-Key` names one request for so long. */
@@ -46,5 +47,7 @@ export interface Outcome {
   readonly name?: Hex | undefined;
   /** The most that the app takes on top of the paid attempt's amount. */
   readonly appFeeWei?: Wei | undefined;
+  /** The wallet's authorization of the paid attempt, to be shown when its row is challenged. */
+  readonly payment?: PaymentAuthorization | undefined;
   readonly attempts: readonly Attempt[];
 }

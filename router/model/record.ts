@@ -1,6 +1,7 @@
 import type { Hex } from "./bytes.ts";
 import type { KeyDay } from "./keyDay.ts";
 import type { Wei } from "./money.ts";
+import type { PaymentAuthorization } from "./payment.ts";
 import type { Period } from "./period.ts";
 import type { SignedReceipt } from "./receipt.ts";
 import type { Session } from "./session.ts";
@@ -94,6 +95,8 @@ export interface RecordedOutcome {
   readonly name?: Hex | undefined;
   /** The most that the app takes on top of the last attempt's amount; counts against the key's limit. */
   readonly appFeeWei?: Wei | undefined;
+  /** See `Outcome`: of the last receipt. */
+  readonly payment?: PaymentAuthorization | undefined;
   readonly recordedAtMs: number;
   /** One per attempt, in order. */
   readonly receipts: readonly SignedReceipt[];

@@ -35,7 +35,7 @@ export async function record(
   model: string,
   attempts: readonly Attempt[],
 ): Promise<readonly SignedReceipt[]> {
-  const { requestId, key, app, demand, requestHash, name } = request;
+  const { requestId, key, app, demand, requestHash, name, payment } = request;
   const { accountId, keyId } = key;
   const feeWei = (amountWei: Wei): Wei => appFeeUp(amountWei, app.feeBps, app.maxAppFeePct);
   const startedAtMs = world.clock.nowMs();
@@ -50,6 +50,8 @@ export async function record(
       // Only what was paid for is never served again.
       name: (attempts.at(-1)?.timing ?? 0) > 0 ? name : undefined,
       appFeeWei: feeWei(attempts.at(-1)?.amountWei ?? 0n),
+      // A row that costs nothing needs none, and nobody can challenge it.
+      payment: (attempts.at(-1)?.amountWei ?? 0n) > 0n ? payment : undefined,
       attempts,
     });
     world.funds.recorded(

@@ -44,6 +44,10 @@ export class Recorder implements Reply {
     this.#mostBytes = mostBytes;
   }
 
+  paid(payment: Parameters<Reply["paid"]>[0]): void {
+    this.#reply.paid(payment);
+  }
+
   get bytes(): number {
     return this.#bytes;
   }

@@ -1,3 +1,5 @@
+import type { Hex } from "../model/bytes.ts";
+import type { Wei } from "../model/money.ts";
 import type { SignedReceipt } from "../model/receipt.ts";
 import type { Head, JsonWire } from "./wire/wire.ts";
 
@@ -7,6 +9,8 @@ export interface Reply {
   readonly signal: AbortSignal;
   /** Says that what follows was said before. */
   repeated(): void;
+  /** Says which wallet pays, and, once it is known, how much; goes into the answer's head as far as that is not gone. */
+  paid(payment: { readonly payer: Hex; readonly chargedWei: Wei | undefined }): void;
   /** Starts a stream: from here on there is no other provider, and no other status. */
   open(head: Head, wire: JsonWire): void;
   /** Sends an event. A promise, when there is no room: it resolves when there is again, or the caller left. */

@@ -1,5 +1,6 @@
 import type { AccountSnapshot } from "../model/account.ts";
 import type { Candidate } from "../model/candidate.ts";
+import type { Purse } from "../model/funds.ts";
 import { appFeeUp } from "../model/offer.ts";
 import type { Attempt } from "../model/outcome.ts";
 import type { SignedReceipt } from "../model/receipt.ts";
@@ -49,12 +50,12 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
   // For the first time?
   const first = await world.repeats.begin(key, call, asked, requestHash, reply);
   if (!first) {
-    await serveFirst(world, { ...request, name: undefined }, reply);
+    await serveFirst(world, { ...request, name: undefined, payment: undefined }, reply);
   } else if (first.kind === "repetition") {
     await replay(first.recording, reply);
   } else {
     try {
-      first.keep(await serveFirst(world, { ...request, name: first.name }, first.reply));
+      first.keep(await serveFirst(world, { ...request, name: first.name, payment: undefined }, first.reply));
     } catch (error) {
       first.drop();
       throw error;
@@ -62,8 +63,17 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
   }
 }
 
-/** Serves a request that is no repetition. @returns the receipt of what was delivered */
-async function serveFirst(world: World, received: Request, reply: Reply): Promise<SignedReceipt> {
+/**
+ * Serves a request that is no repetition.
+ * @param limits what has to cover it besides the account's and the key's money
+ * @returns the receipt of what was delivered
+ */
+export async function serveFirst(
+  world: World,
+  received: Request,
+  reply: Reply,
+  limits: readonly Purse[] = [],
+): Promise<SignedReceipt> {
   const { clock, metrics } = world;
   const { key, demand: asked, startedAtMs } = received;
 
@@ -81,7 +91,8 @@ async function serveFirst(world: World, received: Request, reply: Reply): Promis
   metrics.stage("price", (clock.nowMs() - startedAtMs) / 1000);
 
   // Hold, send, bill. Whatever happens, the hold ends here, after everything that was served is in the book.
-  const hold = new RequestHold(world.funds.pursesOf(key));
+  const hold = new RequestHold([...limits, ...world.funds.pursesOf(key)]);
+  if (request.payment) reply.paid({ payer: request.payment.from, chargedWei: undefined });
   let isRecorded = false;
   try {
     const delivery = await forward(world, request, ranked, sizes, hold, reply, failures);
@@ -112,7 +123,7 @@ function accountOf(world: World, accountId: number): AccountSnapshot {
   return account;
 }
 
-function appOf(world: World, { appId }: Demand, account: AccountSnapshot): Request["app"] {
+export function appOf(world: World, { appId }: Demand, account: AccountSnapshot): Request["app"] {
   const { maxAppFeePct } = account;
   if (appId === 0) return { feeBps: 0, maxAppFeePct };
   const app = world.market.app(appId);
@@ -123,7 +134,7 @@ function appOf(world: World, { appId }: Demand, account: AccountSnapshot): Reque
 /** The end of the answer: what it cost, and the receipt for it. */
 function finish(
   reply: Reply,
-  { requestId, demand, app, startedAtMs }: Request,
+  { requestId, demand, app, startedAtMs, payment }: Request,
   delivery: Delivery,
   metered: Metered,
   receipt: SignedReceipt,
@@ -137,9 +148,14 @@ function finish(
     model: delivery.candidate.model.name,
   };
   const { wire } = demand;
+  const chargedWei = metered.attempt.amountWei + feeWei;
+  if (payment) reply.paid({ payer: payment.from, chargedWei });
   if (wire.answers === "bytes") reply.doneBytes(delivery.lastBytes ?? new Uint8Array(), receipt);
   else if (demand.stream) {
-    for (const event of wire.ending(delivery.lastEvents, head, bill)) void reply.send(event);
+    const events = wire.ending(delivery.lastEvents, head, bill);
+    const payer = payment && { payment: { payer: payment.from, charged_wei: chargedWei.toString() } };
+    for (const [i, event] of events.entries())
+      void reply.send(payer && i === events.length - 1 ? { ...event, ...payer } : event);
     reply.done();
   } else reply.whole(wire.whole(delivery.body ?? {}, head, bill), head, receipt);
 }

@@ -2,6 +2,7 @@ import type { AccountBook } from "../model/account.ts";
 import type { Hex } from "../model/bytes.ts";
 import type { Funds } from "../model/funds.ts";
 import type { Model } from "../model/market.ts";
+import type { PaymentAuthorization } from "../model/payment.ts";
 import type { ApiKey } from "../model/record.ts";
 import type { Clock, Exposure, Homes, Journal, Logger, Market, Metrics, Upstream } from "../ports.ts";
 import type { Belief } from "../routing/chooseModel.ts";
@@ -48,6 +49,8 @@ export interface Request {
   readonly requestHash: Hex;
   /** What the journal keeps of its `Idempotency-Key`. */
   readonly name: Hex | undefined;
+  /** The wallet's own authorization; undefined with an API key. */
+  readonly payment: PaymentAuthorization | undefined;
   readonly app: { readonly feeBps: number; readonly maxAppFeePct: number };
   readonly startedAtMs: number;
 }

@@ -50,6 +50,7 @@ export async function runApp(
       secret: ADMIN_TOKEN,
     }),
     relay: new FakeRelay(),
+    wallets: undefined,
     network: {
       chainId: 31_337,
       operatorId: 3,

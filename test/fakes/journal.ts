@@ -24,8 +24,17 @@ export class FakeJournal implements Journal {
       const receipt = { operatorId: 3, accountId, seq, appId, requestHash, ...attempt };
       return { receipt, signature: toHex(uintBytes(seq + 1, 65)) };
     });
-    const { requestId, keyId, model, appFeeWei, name } = outcome;
-    this.outcomes.push({ requestId, keyId, model, appFeeWei, name, recordedAtMs: Date.now(), receipts });
+    const { requestId, keyId, model, appFeeWei, name, payment } = outcome;
+    this.outcomes.push({
+      requestId,
+      keyId,
+      model,
+      appFeeWei,
+      name,
+      payment,
+      recordedAtMs: Date.now(),
+      receipts,
+    });
     return receipts;
   }
 

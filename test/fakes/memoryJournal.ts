@@ -101,6 +101,14 @@ export class MemoryStore implements Store {
     return [];
   }
 
+  async payment(): Promise<undefined> {
+    return undefined;
+  }
+
+  async usedPayments() {
+    return [];
+  }
+
   async session(): Promise<undefined> {
     return undefined;
   }

@@ -11,6 +11,7 @@ export class FakeReply implements Reply {
   body: Record<string, unknown> | undefined;
   receipt: SignedReceipt | undefined;
   isDone = false;
+  readonly payments: Parameters<Reply["paid"]>[0][] = [];
   isRepeated = false;
   /** Called with each event. */
   onEvent: (event: Record<string, unknown>) => Promise<void> | undefined = () => undefined;
@@ -52,6 +53,10 @@ export class FakeReply implements Reply {
     this.chunks.push(chunk);
     this.isDone = true;
     this.receipt = receipt;
+  }
+
+  paid(payment: Parameters<Reply["paid"]>[0]): void {
+    this.payments.push(payment);
   }
 
   whole(body: object, _head: Head, receipt: SignedReceipt): void {

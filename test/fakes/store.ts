@@ -1,4 +1,5 @@
 import type { ApiKey, Endpoint, RecordedOutcome } from "../../router/model/record.ts";
+import type { PaymentAuthorization } from "../../router/model/payment.ts";
 import type { Session } from "../../router/model/session.ts";
 import type { Store, StoredBatch, StoredReceipt } from "../../router/ports.ts";
 import type { FakeJournal } from "./journal.ts";
@@ -28,6 +29,23 @@ export class FakeStore implements Store {
 
   async endpoints(): Promise<readonly Endpoint[]> {
     return this.#journal.facts.flatMap((fact) => (fact.kind === "endpoint" ? [fact.endpoint] : []));
+  }
+
+  async payment(accountId: number, seq: number): Promise<PaymentAuthorization | undefined> {
+    const isIts = ({ receipts }: RecordedOutcome): boolean => {
+      const receipt = receipts.at(-1)?.receipt;
+      return receipt?.accountId === accountId && receipt.seq === seq;
+    };
+    return this.#journal.outcomes.find(isIts)?.payment;
+  }
+
+  async usedPayments(sec: number) {
+    return this.#journal.outcomes.flatMap(({ payment, receipts }) => {
+      const accountId = receipts.at(-1)?.receipt.accountId;
+      return payment && accountId !== undefined && payment.validBeforeSec > sec
+        ? [{ accountId, nonce: payment.nonce, validBeforeSec: payment.validBeforeSec }]
+        : [];
+    });
   }
 
   async session(tokenHash: string): Promise<Session | undefined> {

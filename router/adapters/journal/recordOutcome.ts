@@ -19,6 +19,7 @@ export function recordOutcome(outcome: Outcome, firstSeq: number, recorder: Reco
     model: outcome.model,
     ...(outcome.appFeeWei !== undefined && outcome.appFeeWei > 0n && { appFeeWei: outcome.appFeeWei }),
     ...(outcome.name !== undefined && { name: outcome.name }),
+    ...(outcome.payment !== undefined && { payment: outcome.payment }),
     recordedAtMs: recorder.clock.nowMs(),
     receipts: outcome.attempts.map((attempt, i) =>
       recorder.sign({

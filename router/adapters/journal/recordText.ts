@@ -4,7 +4,7 @@ import type { JournalRecord, KeyTerms } from "../../model/record.ts";
 const writeBigints = (_key: string, value: unknown): unknown =>
   typeof value === "bigint" ? value.toString() : value;
 /** By name, since JSON has no type for them; strings of callers are never keys of a record. */
-const AMOUNTS: ReadonlySet<string> = new Set(["amountWei", "appFeeWei", "limitWei", "spentWei"]);
+const AMOUNTS: ReadonlySet<string> = new Set(["amountWei", "appFeeWei", "limitWei", "spentWei", "valueWei"]);
 const readAmounts = (key: string, value: unknown): unknown =>
   AMOUNTS.has(key) && typeof value === "string" ? BigInt(value) : value;
 

@@ -32,6 +32,21 @@ export function recoverAddress(digest: Uint8Array, signature: Uint8Array): Hex {
   return addressOf(secp256k1.ecdsaRecover(signature.subarray(0, 64), recid, digest, false));
 }
 
+const LOW_S_MAX = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n;
+
+/** Who signed `digest`, as the contracts recover it: 65 bytes, low s; undefined when nobody did. */
+export function recoverSigner(digest: Uint8Array, signature: Hex): Hex | undefined {
+  const bytes = fromHex(signature);
+  const v = bytes[64];
+  if (bytes.length !== 65 || (v !== V_OFFSET && v !== V_OFFSET + 1)) return undefined;
+  if (BigInt(toHex(bytes.subarray(32, 64))) > LOW_S_MAX) return undefined;
+  try {
+    return recoverAddress(digest, bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * @param privateKeyHex 32 bytes; stays in here
  * @throws {TypeError} when it is no private key

@@ -68,6 +68,7 @@ async function applyOutcomes(sql: Sql, outcomes: readonly RecordedOutcome[]): Pr
       ),
     ],
   );
+  await applyPayments(sql, outcomes);
   // A name that has expired may be used again: the later one counts.
   const named = [...new Map(outcomes.map((outcome) => [outcome.name, outcome])).values()].filter(
     ({ name }) => name !== undefined,
@@ -221,5 +222,31 @@ async function applySession(sql: Sql, session: Session): Promise<void> {
        SELECT token_hash FROM sessions WHERE owner = $1 AND ended_at_ms IS NULL
        ORDER BY created_at_ms DESC, token_hash OFFSET $3)`,
     [owner, createdAtMs, MOST_SESSIONS],
+  );
+}
+
+/** The wallets' authorizations, by the rows that they pay for. */
+async function applyPayments(sql: Sql, outcomes: readonly RecordedOutcome[]): Promise<void> {
+  const paid = outcomes.flatMap(({ payment, receipts }) => {
+    const receipt = receipts.at(-1)?.receipt;
+    return payment && receipt ? [{ ...payment, ...receipt, signature: payment.signature }] : [];
+  });
+  if (paid.length === 0) return;
+  await sql.rows(
+    `INSERT INTO payments (account_id, seq, sender, recipient, value, valid_after, valid_before, nonce, signature)
+     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::numeric[], $6::bigint[], $7::bigint[],
+       $8::text[], $9::text[])
+     ON CONFLICT DO NOTHING`,
+    [
+      paid.map(({ accountId }) => accountId),
+      paid.map(({ seq }) => seq),
+      paid.map(({ from }) => from),
+      paid.map(({ to }) => to),
+      paid.map(({ valueWei }) => valueWei.toString()),
+      paid.map(({ validAfterSec }) => validAfterSec),
+      paid.map(({ validBeforeSec }) => validBeforeSec),
+      paid.map(({ nonce }) => nonce),
+      paid.map(({ signature }) => signature),
+    ],
   );
 }

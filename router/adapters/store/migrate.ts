@@ -121,6 +121,29 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     // Rows below are on chain for good. It outlives the batches that say so.
     `ALTER TABLE accounts ADD COLUMN final_seq bigint NOT NULL DEFAULT 0`,
   ],
+  [
+    // What wallets signed for their rows, to be shown when one is challenged.
+    `CREATE TABLE payments (
+      account_id bigint NOT NULL,
+      seq bigint NOT NULL,
+      sender text NOT NULL,
+      recipient text NOT NULL,
+      value numeric(78, 0) NOT NULL,
+      valid_after bigint NOT NULL,
+      valid_before bigint NOT NULL,
+      nonce text NOT NULL,
+      signature text NOT NULL,
+      PRIMARY KEY (account_id, seq)
+    )`,
+    `CREATE INDEX payments_valid ON payments (valid_before)`,
+    // Of requests under way as well, where several routers take payments.
+    `CREATE TABLE payment_nonces (
+      account_id bigint NOT NULL,
+      nonce text NOT NULL,
+      valid_before bigint NOT NULL,
+      PRIMARY KEY (account_id, nonce)
+    )`,
+  ],
 ];
 
 /** Any two routers agree on this number, so that one migrates and the others wait. */

@@ -16,12 +16,15 @@ export async function salvage(store: Store, journal: FileJournal): Promise<void>
       const whole = rows.length < PAGE ? rows : rows.filter((row) => row.requestId !== last.requestId);
       for (const outcome of Map.groupBy(whole, (row) => row.requestId).values()) {
         const [first] = outcome as [StoredReceipt];
+        const { accountId: payer, seq } = (outcome.at(-1) ?? first).receipt;
+        const payment = await store.payment(payer, seq);
         await journal.adopt({
           kind: "outcome",
           outcome: {
             requestId: first.requestId,
             keyId: first.keyId,
             model: first.model,
+            ...(payment && { payment }),
             recordedAtMs: first.recordedAtMs,
             receipts: outcome.map(({ receipt, signature }) => ({ receipt, signature })),
           },

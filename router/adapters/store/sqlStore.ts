@@ -189,6 +189,43 @@ export function sqlStore(sql: Sql, operatorId: number, current: () => Promise<vo
         }
       );
     },
+    payment: async (accountId, seq) => {
+      const [row] = await rows<{
+        sender: Hex;
+        recipient: Hex;
+        value: string;
+        valid_after: Int;
+        valid_before: Int;
+        nonce: Hex;
+        signature: Hex;
+      }>(
+        `SELECT sender, recipient, value::text AS value, valid_after, valid_before, nonce, signature FROM payments
+         WHERE account_id = $1 AND seq = $2`,
+        [accountId, seq],
+      );
+      return (
+        row && {
+          from: row.sender,
+          to: row.recipient,
+          valueWei: BigInt(row.value),
+          validAfterSec: Number(row.valid_after),
+          validBeforeSec: Number(row.valid_before),
+          nonce: row.nonce,
+          signature: row.signature,
+        }
+      );
+    },
+    usedPayments: async (sec) =>
+      (
+        await rows<{ account_id: Int; nonce: Hex; valid_before: Int }>(
+          "SELECT account_id, nonce, valid_before FROM payments WHERE valid_before > $1",
+          [sec],
+        )
+      ).map((row) => ({
+        accountId: Number(row.account_id),
+        nonce: row.nonce,
+        validBeforeSec: Number(row.valid_before),
+      })),
     receipt: async (accountId, seq) =>
       (await receipts("WHERE account_id = $1 AND seq = $2", [accountId, seq]))[0],
     outcome,

@@ -4,6 +4,8 @@ import { invalidRequest } from "../../request/refusal.ts";
 import type { RepeatMarks } from "../../request/repeats.ts";
 import { serve } from "../../request/serve.ts";
 import { aiDemand } from "../aiDemand.ts";
+import { serveWallet } from "../../request/serveWallet.ts";
+import { PaymentRequired } from "../../request/walletPayment.ts";
 import type { AppDeps } from "../deps.ts";
 import { refusalOf } from "../errors.ts";
 import { HttpReply } from "../httpReply.ts";
@@ -11,6 +13,7 @@ import { readBody, type JsonBody } from "../readBody.ts";
 import { chatDemand, completionDemand, embeddingsDemand, responseDemand } from "../readDemand.ts";
 import { imagesDemand, speechDemand } from "../readMedia.ts";
 import type { Route } from "../route.ts";
+import { asking, isForWallet, paymentOf } from "../x402.ts";
 
 const NAME_FORMAT = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/;
 
@@ -25,18 +28,36 @@ function repeatMarksOf({ headers }: IncomingMessage): RepeatMarks {
   };
 }
 
-export function inferenceRoutes({ world }: AppDeps): Route[] {
+/** @throws {Refusal} 400 */
+function payingAccountOf({ headers }: IncomingMessage): number | undefined {
+  const header = headers["x-ai1net-account"];
+  if (header !== undefined && !/^[1-9]\d{0,9}$/.test(String(header)))
+    throw invalidRequest("x-ai1net-account must be the number of an account", "x-ai1net-account");
+  return header === undefined ? undefined : Number(header);
+}
+
+/** As the caller wrote it, for its wallet to show. */
+const urlOf = ({ headers, url = "" }: IncomingMessage): string =>
+  `http://${headers.host ?? "localhost"}${url}`;
+
+export function inferenceRoutes({ world, wallets, network }: AppDeps): Route[] {
   const route = (path: string, demandOf: (req: IncomingMessage, received: JsonBody) => Demand): Route => ({
     method: "post",
     path,
     async handle({ req, res, requestId }) {
-      const reply = new HttpReply(res);
+      const reply = new HttpReply(res, network.chainId);
       const { authorization } = req.headers;
-      const read = async (): Promise<Demand> => demandOf(req, await readBody(req));
-      const marks = repeatMarksOf(req);
+      const call = {
+        requestId: `gen-${requestId}`,
+        read: async (): Promise<Demand> => demandOf(req, await readBody(req)),
+      };
       try {
-        await serve(world, { requestId: `gen-${requestId}`, authorization, ...marks, read }, reply);
+        if (wallets && isForWallet(req)) {
+          const payer = { payment: paymentOf(req, wallets), accountId: payingAccountOf(req) };
+          await serveWallet(world, wallets, { ...call, ...payer }, reply);
+        } else await serve(world, { ...call, authorization, ...repeatMarksOf(req) }, reply);
       } catch (error) {
+        if (error instanceof PaymentRequired && wallets) throw asking(error, wallets, urlOf(req));
         if (!reply.isOpen) throw error;
         reply.fail(refusalOf(error, world.logger, requestId));
       }

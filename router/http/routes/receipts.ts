@@ -4,9 +4,9 @@ import { formatTokens } from "../../model/money.ts";
 import { parseReceiptId } from "../../model/receipt.ts";
 import { FAILED } from "../../model/timing.ts";
 import type { StoredReceipt } from "../../ports.ts";
-import { authenticate } from "../../request/authenticate.ts";
 import { receiptJson } from "../../request/receiptJson.ts";
 import { notFound } from "../../request/refusal.ts";
+import { authorizeReader } from "../authorizeReader.ts";
 import type { AppDeps } from "../deps.ts";
 import { sendJson } from "../errors.ts";
 import type { Exchange, Route } from "../route.ts";
@@ -22,15 +22,16 @@ export function storedReceiptJson(stored: StoredReceipt) {
   };
 }
 
-export function receiptRoutes({ world, store, proveRow }: AppDeps): Route[] {
+export function receiptRoutes(deps: AppDeps): Route[] {
+  const { store, proveRow } = deps;
   /** The receipt that a route names, by its own id or by its request's, if it is the caller's own. */
   const find = async ({ req }: Exchange): Promise<StoredReceipt> => {
-    const key = authenticate(world.keys, req.headers.authorization);
+    const reads = await authorizeReader(deps, req.headers.authorization);
     const name = String(req.params["id"]);
     const outcome = name.startsWith("gen-") ? await store.outcome(name) : undefined;
     const id = outcome ? outcome.receipts.at(-1)?.receipt : parseReceiptId(name);
-    const stored = id?.accountId === key.accountId ? await store.receipt(id.accountId, id.seq) : undefined;
-    if (!stored) throw notFound("there is no such receipt for this key's account");
+    const stored = id && (await reads(id.accountId)) ? await store.receipt(id.accountId, id.seq) : undefined;
+    if (!stored) throw notFound("there is no such receipt for the account of this key or wallet");
     return stored;
   };
   return [
@@ -69,12 +70,12 @@ export function receiptRoutes({ world, store, proveRow }: AppDeps): Route[] {
       method: "get",
       path: "/v1/generation",
       async handle({ req, res }) {
-        const key = authenticate(world.keys, req.headers.authorization);
+        const reads = await authorizeReader(deps, req.headers.authorization);
         const { id } = req.query;
         const outcome = typeof id === "string" ? await store.outcome(id) : undefined;
         const last = outcome?.receipts.at(-1)?.receipt;
-        if (!outcome || last?.accountId !== key.accountId)
-          throw notFound("there is no such request for this key's account");
+        if (!outcome || !last || !(await reads(last.accountId)))
+          throw notFound("there is no such request for the account of this key or wallet");
         sendJson(res, 200, {
           data: {
             id: outcome.requestId,

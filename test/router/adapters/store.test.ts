@@ -6,7 +6,9 @@ import { after, before, describe, it, type TestContext } from "node:test";
 import { openFileJournal, type FileJournal } from "../../../router/adapters/journal/fileJournal.ts";
 import { openPostgresJournal } from "../../../router/adapters/journal/postgresJournal.ts";
 import { postgresDatabase } from "../../../router/adapters/store/postgresDatabase.ts";
+import { sqlNonces } from "../../../router/adapters/store/sqlNonces.ts";
 import { openProjectedStore, type ProjectedStore } from "../../../router/adapters/store/projectedStore.ts";
+import type { PaymentAuthorization } from "../../../router/model/payment.ts";
 import { MOST_SESSIONS, type Session } from "../../../router/model/session.ts";
 import type { Hex } from "../../../router/model/bytes.ts";
 import type { ApiKey, BuiltBatch } from "../../../router/model/record.ts";
@@ -367,6 +369,36 @@ for (const { name, open } of DRIVERS) {
       await durable.close();
     });
 
+    it("keeps the payments of wallets with the rows that they pay for", async (t) => {
+      const start = await open(t);
+      let durable = await start();
+      await durable.journal.openAccount(1, 5);
+      const payment: PaymentAuthorization = {
+        from: `0x${"0a".repeat(20)}`,
+        to: `0x${"0b".repeat(20)}`,
+        valueWei: 2n ** 200n,
+        validAfterSec: 0,
+        validBeforeSec: 1_900_000_000,
+        nonce: `0x${"77".repeat(32)}`,
+        signature: `0x${"12".repeat(65)}`,
+      };
+      await durable.journal.commit({ ...sampleOutcome(1, [FAILED_ATTEMPT, sampleAttempt()]), payment });
+      for (const restarted of [false, true]) {
+        if (restarted) {
+          await durable.close();
+          durable = await start();
+        }
+        assert.equal(await durable.store.payment(1, 5), undefined, "the failed row needs none");
+        assert.deepEqual(await durable.store.payment(1, 6), payment);
+        const { nonce, validBeforeSec } = payment;
+        assert.deepEqual(await durable.store.usedPayments(validBeforeSec - 1), [
+          { accountId: 1, nonce, validBeforeSec },
+        ]);
+        assert.deepEqual(await durable.store.usedPayments(validBeforeSec), []);
+      }
+      await durable.close();
+    });
+
     it("signs nothing once the chain knows more of an account than it", async (t) => {
       const durable = await (await open(t))();
       await durable.journal.openAccount(1, 0);
@@ -383,6 +415,22 @@ for (const { name, open } of DRIVERS) {
     });
   });
 }
+
+describe("payments at several routers", () => {
+  it("are reserved once, whoever asks", async () => {
+    const url = await postgres.database();
+    const durable = await openPostgres(url);
+    const databases = [postgresDatabase(url, silentLog), postgresDatabase(url, silentLog)];
+    const routers = databases.map((database) => sqlNonces(database, systemClock));
+    const nonce = `0x${"aB".repeat(32)}` as const;
+    const asked = Array.from({ length: 20 }, (_, i) => routers[i % 2]!.reserve(1, nonce, 1_900_000_000));
+    assert.equal((await Promise.all(asked)).filter(Boolean).length, 1);
+    assert.equal(await routers[0]!.reserve(1, `0x${"ab".repeat(32)}`, 1_900_000_000), false);
+    assert.equal(await routers[0]!.reserve(2, nonce, 1_900_000_000), true);
+    await Promise.all(databases.map((database) => database.close()));
+    await durable.close();
+  });
+});
 
 describe("store as a projection of the journal", () => {
   it("is built anew when its files are gone, damaged or of an unclean machine stop", async (t) => {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import type { SignInMessage } from "../../../router/ports.ts";
 import { runApp, SITE } from "../../fakes/app.ts";
-import { ACCOUNT, BEARER, fakeWorld, OWNER, sampleSnapshot } from "../../fakes/world.ts";
+import { answer } from "../../fakes/upstream.ts";
+import { ACCOUNT, BEARER, fakeWorld, MODEL, OWNER, sampleSnapshot } from "../../fakes/world.ts";
 
 const STRANGER = `0x${"0b".repeat(20)}` as const;
 
@@ -59,6 +60,22 @@ describe("signing in with a wallet", () => {
     assert.equal((await send("GET", "/v1/accounts/x", undefined, mine)).status, 400);
     for (const authorization of ["", BEARER, `${mine}A`, `${mine.slice(0, -1)}_`])
       assert.equal((await send("GET", "/v1/accounts", undefined, authorization)).status, 401);
+  });
+
+  it("shows the receipts of the owner's accounts, as a key does", async (t) => {
+    const { send, session, world } = await start(t);
+    world.upstream.script(1, { answer: answer("Hello!", 3, 2) });
+    const body = { model: MODEL, messages: [{ role: "user", content: "Hi" }] };
+    const asked = await send("POST", "/v1/chat/completions", body, BEARER);
+    assert.equal(asked.status, 200);
+    const mine = await session();
+    assert.equal((await send("GET", `/v1/receipts/${ACCOUNT}-0`, undefined, mine)).status, 200);
+    const id = String(asked.json["id"]);
+    assert.equal((await send("GET", `/v1/generation?id=${id}`, undefined, mine)).status, 200);
+    const other = await session({ address: STRANGER });
+    assert.equal((await send("GET", `/v1/receipts/${ACCOUNT}-0`, undefined, other)).status, 404);
+    assert.equal((await send("GET", `/v1/generation?id=${id}`, undefined, other)).status, 404);
+    assert.equal((await send("GET", `/v1/receipts/${ACCOUNT}-0`)).status, 401);
   });
 
   it("keeps no token, and ends the session when asked to, or after a day", async (t) => {
