@@ -111,6 +111,24 @@ const faults: readonly (readonly [string, readonly Mode[], Behaviour | "nobody l
     (res) => json(res, 429, { error: {} }, { "retry-after": "30" }),
     busy(1, "30"),
   ],
+  [
+    "401",
+    both,
+    (res) => json(res, 401, { error: { message: "bad key" } }),
+    unavailable(1, { mayRepeat: true }),
+  ],
+  [
+    "402",
+    both,
+    (res) => json(res, 402, { error: { message: "no money" } }),
+    unavailable(1, { mayRepeat: true }),
+  ],
+  [
+    "403",
+    both,
+    (res) => json(res, 403, { error: { message: "not you" } }),
+    unavailable(1, { mayRepeat: true }),
+  ],
   ["500", both, (res) => json(res, 500, { error: { message: "oops" } }), unavailable(1)],
   ["503", both, (res) => json(res, 503, { error: { message: "loading" } }), unavailable(3)],
   [
@@ -340,4 +358,17 @@ describe("a provider's fault", () => {
       assert.deepEqual(compared, [["compared", 1, MOST_OUTPUT, 1, true]]);
       assert.equal(stage.world.market.health(1).usageRatio, MOST_OUTPUT);
     });
+
+  for (const status of [400, 404, 422])
+    for (const mode of both)
+      it(`${status} (${mode}) is the caller's own: no other is asked, nothing is charged, nobody is blamed`, async (t) => {
+        const refuse: Behaviour = (res) => json(res, status, { error: { message: "no such tool" } });
+        const stage = await setStage(t, refuse, { spare: true });
+        const seen = await stage.ask({ stream: mode === "stream", max_tokens: MOST_OUTPUT });
+        assert.deepEqual([seen.status, seen.errorType], [status, "invalid_request"]);
+        assert.deepEqual([stage.bad?.seen.length, stage.spare?.seen.length], [1, 0]);
+        assert.equal(await stage.charged(), 0n);
+        assert.deepEqual(await rowsOf(stage), []);
+        assert.equal(stage.world.market.health(1).successRate, undefined);
+      });
 });
