@@ -1,4 +1,5 @@
 /** What the router is built of: the only file that names the adapters. */
+import { randomUUID } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
@@ -8,6 +9,8 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 
 import { openChain, type OpenedChain } from "./adapters/chain/openChain.ts";
 import { dropOldFiles, dropOldRows } from "./adapters/dropOld.ts";
+import { LeasedFunds } from "./adapters/funds/leasedFunds.ts";
+import { PostgresLeases } from "./adapters/funds/postgresLeases.ts";
 import { openFileJournal } from "./adapters/journal/fileJournal.ts";
 import { openPostgresJournal } from "./adapters/journal/postgresJournal.ts";
 import type { JournalIdentity } from "./adapters/journal/segments.ts";
@@ -18,6 +21,7 @@ import { receiptSigner, recoverSigner, type ReceiptSigner } from "./adapters/sig
 import { sqlNonces } from "./adapters/store/sqlNonces.ts";
 import { postgresDatabase } from "./adapters/store/postgresDatabase.ts";
 import { postgresLeadership } from "./adapters/store/postgresLeadership.ts";
+import { postgresNotices, type Notices } from "./adapters/store/postgresNotices.ts";
 import { openProjectedStore } from "./adapters/store/projectedStore.ts";
 import { refuseEndpoint } from "./adapters/upstream/endpointPolicy.ts";
 import { HttpUpstream } from "./adapters/upstream/httpUpstream.ts";
@@ -26,11 +30,13 @@ import { createApp } from "./http/app.ts";
 import { Gate } from "./http/gate.ts";
 import { Sessions } from "./http/sessions.ts";
 import { Catalog } from "./market/catalog.ts";
+import { FollowKeys } from "./market/followKeys.ts";
 import { loadAccounts } from "./market/loadAccounts.ts";
 import { ModelQuality } from "./market/modelQuality.ts";
 import { SessionHomes } from "./market/sessionHomes.ts";
 import { Watch } from "./market/watch.ts";
 import { AccountBook } from "./model/account.ts";
+import type { Funds } from "./model/funds.ts";
 import { BookFunds } from "./model/bookFunds.ts";
 import { KeyBook } from "./model/keyBook.ts";
 import { minWei } from "./model/money.ts";
@@ -76,6 +82,9 @@ const BODY_TIMEOUT_MS = 120_000;
 /** No new try begins later than this after a request. */
 const DEADLINE_MS = 120_000;
 
+/** What a router that was killed had leased comes back after this. */
+const LEASE_MS = 8_000;
+
 const systemClock: Clock = { nowMs: () => Date.now() };
 const nowSec = (): number => Math.floor(systemClock.nowMs() / 1000);
 
@@ -98,15 +107,11 @@ export async function compose(config: Config, log: Logger = createLogger(config.
   });
   const { payee } = await checkOperator(chain, signer, config, log);
 
-  const storage = await openStorage(config, signer, log);
-  late.storage = storage;
-  const { journal, store } = storage;
   const accounts = new AccountBook();
+  const storage = await openStorage(config, signer, accounts, log);
+  late.storage = storage;
+  const { journal, store, funds } = storage;
   const keys = new KeyRing(await store.keys());
-  const startedAtMs = systemClock.nowMs();
-  const fromDay = Math.min(startDayOf("weekly", startedAtMs), startDayOf("monthly", startedAtMs));
-  const keyBook = new KeyBook(await store.keyDays(fromDay));
-  const funds = new BookFunds(accounts, keyBook, () => systemClock.nowMs());
   const catalog = new Catalog(systemClock, await store.endpoints());
   const exposure = new BondExposure({
     accounts,
@@ -247,6 +252,18 @@ export async function compose(config: Config, log: Logger = createLogger(config.
   watch.start();
   settlement.start();
   retention?.start();
+  storage.follow(
+    new FollowKeys({
+      store,
+      onKey: (key) => keys.add(key),
+      onEndpoint: (endpoint) => {
+        if (catalog.endpoint(endpoint.listingId)?.issuedAtSec !== endpoint.issuedAtSec)
+          catalog.setEndpoint(endpoint);
+      },
+      loadAccount: (accountId) => watch.loadAccount(accountId),
+      isLoaded: (accountId) => accounts.snapshot(accountId) !== undefined,
+    }),
+  );
   const url = await listen(server, config);
   // Takes a third of a second of the event loop: better now than in the first request that needs it.
   void loadCounter();
@@ -342,25 +359,64 @@ interface Storage {
   readonly store: Store;
   readonly leads: () => Promise<boolean>;
   readonly dropOld: RetentionOptions["drop"];
+  readonly funds: Funds;
+  /** Takes in what other routers do from here on. */
+  follow(keys: FollowKeys): void;
   close(): Promise<void>;
 }
 
-async function openStorage(config: Config, signer: ReceiptSigner, log: Logger): Promise<Storage> {
+async function openStorage(
+  config: Config,
+  signer: ReceiptSigner,
+  accounts: AccountBook,
+  log: Logger,
+): Promise<Storage> {
   const { operatorId, chainId, ledger, acceptJournalTail: acceptTail } = config;
   const identity: JournalIdentity = { operatorId, chainId, ledger };
   const common = { identity, sign: signer.sign, clock: systemClock, log, acceptTail };
   if (config.databaseUrl !== undefined) {
     const database = postgresDatabase(config.databaseUrl, log);
-    const { journal, store } = await openPostgresJournal({ ...common, database });
+    const nowMs = (): number => systemClock.nowMs();
+    const leases = new PostgresLeases({
+      database,
+      holder: randomUUID(),
+      snapshot: (accountId) => accounts.snapshot(accountId),
+      nowMs,
+      leaseMs: LEASE_MS,
+    });
+    const { journal, store } = await openPostgresJournal({ ...common, database, leases });
     const leadership = postgresLeadership(database, log);
+    let notices: Notices | undefined;
+    const funds = new LeasedFunds({
+      accounts,
+      leases,
+      database,
+      askBack: async (name) => notices?.send(`lease ${name}`),
+      nowMs,
+      leaseMs: LEASE_MS,
+      log,
+    });
     return {
       nonces: sqlNonces(database, systemClock),
       journal,
       store,
       leads: () => leadership.isLeader(),
       dropOld: dropOldRows(database, () => leadership.isLeader(), systemClock),
+      funds,
+      follow: (keys) => {
+        funds.start();
+        notices = postgresNotices({
+          database,
+          log,
+          onNotice: (text) =>
+            text.startsWith("lease ") ? funds.giveBack(text.slice("lease ".length)) : keys.changed(),
+          onConnect: () => keys.changed(),
+        });
+      },
       close: async () => {
+        await notices?.close();
         await journal.close();
+        await funds.stop();
         await leadership.resign();
         await database.close();
       },
@@ -369,12 +425,18 @@ async function openStorage(config: Config, signer: ReceiptSigner, log: Logger): 
   const journal = await openFileJournal({ ...common, directory: path.join(config.dataDir, "journal") });
   const directory = path.join(config.dataDir, "store");
   const store = await openProjectedStore({ directory, journal, identity, log });
+  const startedAtMs = systemClock.nowMs();
+  const fromDay = Math.min(startDayOf("weekly", startedAtMs), startDayOf("monthly", startedAtMs));
+  const keyBook = new KeyBook(await store.keyDays(fromDay));
   return {
     nonces: undefined,
     journal,
     store,
     leads: () => Promise.resolve(true),
     dropOld: dropOldFiles(journal, store, systemClock),
+    funds: new BookFunds(accounts, keyBook, () => systemClock.nowMs()),
+    // The lock on the journal keeps others away.
+    follow: () => undefined,
     close: async () => {
       await journal.close();
       await store.close();

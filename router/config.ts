@@ -69,7 +69,7 @@ const Environment = z.object({
   AI1NET_BUMP_AFTER_MS: integer(500, 3_600_000).default(30_000),
   AI1NET_POLL_MS: integer(50, 60_000).default(1_000),
   AI1NET_DRAIN_MS: integer(0, 600_000).default(30_000),
-  AI1NET_RETENTION_DAYS: integer(1, 36_500).optional(),
+  AI1NET_RETENTION_DAYS: integer(7, 36_500).optional(),
   AI1NET_ACCEPT_JOURNAL_TAIL: flag.default(false),
   AI1NET_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
   DATABASE_URL: url(/^postgres(ql)?$/).optional(),

@@ -42,12 +42,22 @@ export class AlreadyServed extends Error {
   }
 }
 
+/** The hold lapsed while the request was served, and others have taken what it would cost: it is not recorded. */
+export class NotCovered extends Error {
+  override readonly name = "NotCovered";
+
+  constructor(requestId: string) {
+    super(`request ${requestId} is no longer covered`);
+  }
+}
+
 export interface Journal {
   /**
    * Gives each attempt its account's next sequence number, signs it and stores it all. Durable once resolved: the last
    * byte of a response waits for this. The caller counts the rows in the `AccountBook`, then ends its hold.
    * @throws {JournalFailure}
    * @throws {AlreadyServed}
+   * @throws {NotCovered}
    */
   commit(outcome: Outcome): Promise<readonly SignedReceipt[]>;
   /** Stores any other fact; durable once resolved. @throws {JournalFailure} */

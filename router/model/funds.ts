@@ -13,10 +13,10 @@ export interface Purse {
   /** Sets `amountWei` aside, or says what is missing. */
   hold(amountWei: Wei): Hold | Shortage;
   /**
-   * Tries to get at least `missingWei` more from where the purse is filled; false if there is no more to be had. Purses
-   * that hold everything there is have none.
+   * Tries to get more from where the purse is filled, for a hold (or the growth of one) of `neededWei`; false if there is
+   * no more to be had. Purses that hold everything there is have none.
    */
-  refill?(missingWei: Wei): Promise<boolean>;
+  refill?(neededWei: Wei): Promise<boolean>;
 }
 
 /** What a key's account has, as its owner sees it. */

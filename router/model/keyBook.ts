@@ -102,7 +102,10 @@ export class KeyBook {
 }
 
 /** What counts against a key's limit: everything, or what was spent in the running period. */
-export function countedWei({ limitReset }: ApiKey, spend: KeySpend): Wei {
+export function countedWei(
+  { limitReset }: Pick<ApiKey, "limitReset">,
+  spend: Omit<KeySpend, "heldWei">,
+): Wei {
   if (limitReset === "daily") return spend.dailyWei;
   if (limitReset === "weekly") return spend.weeklyWei;
   if (limitReset === "monthly") return spend.monthlyWei;

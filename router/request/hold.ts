@@ -8,6 +8,8 @@ export interface PurseShortage extends Shortage {
   readonly purse: Pick<Purse, "source" | "resetsAtMs">;
 }
 
+const MOST_REFILLS = 5;
+
 /** The money of one request: nothing at first, then enough for the dearest offer it was sent to, in every purse. */
 export class RequestHold {
   readonly #purses: readonly Purse[];
@@ -33,10 +35,14 @@ export class RequestHold {
   }
 
   async #coverIn(purse: Purse, amountWei: Wei): Promise<Shortage | undefined> {
-    const shortage = this.#take(purse, amountWei);
-    if (!shortage || !purse.refill) return shortage;
-    const isFilled = await purse.refill(shortage.neededWei - shortage.availableWei);
-    return isFilled ? this.#take(purse, amountWei) : shortage;
+    let shortage = this.#take(purse, amountWei);
+    // Another request may take what was got for this one.
+    for (let tries = 0; shortage && purse.refill && tries < MOST_REFILLS; tries++) {
+      const isFilled = await purse.refill(shortage.neededWei);
+      shortage = this.#take(purse, amountWei);
+      if (!isFilled) break;
+    }
+    return shortage;
   }
 
   #take(purse: Purse, amountWei: Wei): Shortage | undefined {

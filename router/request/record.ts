@@ -4,8 +4,8 @@ import type { Wei } from "../model/money.ts";
 import { appFeeUp } from "../model/offer.ts";
 import type { Attempt } from "../model/outcome.ts";
 import type { SignedReceipt } from "../model/receipt.ts";
-import { AlreadyServed, JournalFailure } from "../ports.ts";
-import { invalidRequest, journalDown } from "./refusal.ts";
+import { AlreadyServed, JournalFailure, NotCovered } from "../ports.ts";
+import { invalidRequest, journalDown, lapsed } from "./refusal.ts";
 import { alreadyServed } from "./repeats.ts";
 import type { Request, World } from "./world.ts";
 
@@ -66,6 +66,7 @@ export async function record(
     return receipts;
   } catch (error) {
     if (error instanceof AlreadyServed) throw alreadyServed(error.receipt, error.requestId);
+    if (error instanceof NotCovered) throw lapsed();
     if (error instanceof JournalFailure) throw journalDown(false);
     throw error;
   } finally {

@@ -80,3 +80,12 @@ export function journalDown(shouldRetry = true): Refusal {
     shouldRetry,
   });
 }
+
+/** Several routers share the money, and this one was away from their database for too long. */
+export function lapsed(): Refusal {
+  const message = "the money held for this request was spent by others before it ended; nothing is charged";
+  return new Refusal(503, "service_unavailable", message, {
+    shouldRetry: false,
+    metadata: { reason: "hold_lapsed" },
+  });
+}

@@ -8,12 +8,14 @@ import type { Fact, JournalRecord, RecordedOutcome } from "../../model/record.ts
 import {
   AlreadyServed,
   JournalFailure,
+  NotCovered,
   type Clock,
   type Journal,
   type Logger,
   type SequenceCounters,
   type Store,
 } from "../../ports.ts";
+import type { PostgresLeases } from "../funds/postgresLeases.ts";
 import { applyRecords } from "../store/applyRecords.ts";
 import { migrate } from "../store/migrate.ts";
 import type { Database, Sql } from "../store/sql.ts";
@@ -28,6 +30,8 @@ export interface PostgresJournalOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly acceptTail?: boolean;
+  /** Covers what is recorded, where several routers share the money. */
+  readonly leases?: Pick<PostgresLeases, "charge">;
   /** How long a group is tried again before its requests are told. */
   readonly patienceMs?: number;
 }
@@ -185,6 +189,10 @@ class OpenJournal implements PostgresJournal {
     const earlier = first ? new Map<string, SignedReceipt[]>() : await this.#earlier(sql, outcomes);
     // Under the counters' locks: of two routers with one name, one sees the other's.
     const served = await this.#servedNames(sql, outcomes);
+    const refused = await this.#uncovered(
+      sql,
+      outcomes.filter(({ requestId, name }) => !earlier.has(requestId) && !(name && served.has(name))),
+    );
     const records: JournalRecord[] = [];
     const results = group.map(({ work }) => {
       if (work.kind === "fact") {
@@ -196,6 +204,7 @@ class OpenJournal implements PostgresJournal {
       const { accountId, name } = work.outcome;
       const before = name === undefined ? undefined : served.get(name);
       if (before) return before;
+      if (refused.has(work.outcome)) return new NotCovered(work.outcome.requestId);
       const seq = counters.get(accountId);
       if (seq === undefined) return new RangeError(`account ${accountId} was not opened`);
       const recorded = this.#record(work.outcome, seq);
@@ -210,6 +219,20 @@ class OpenJournal implements PostgresJournal {
     for (const [accountId, seq] of counters)
       this.#seen.set(accountId, Math.max(seq, this.#seen.get(accountId) ?? 0));
     return results;
+  }
+
+  async #uncovered(sql: Sql, outcomes: readonly Outcome[]): Promise<ReadonlySet<Outcome>> {
+    const { leases } = this.#options;
+    if (!leases) return new Set();
+    const charged = outcomes.filter((outcome) => costOf(outcome) > 0n);
+    if (charged.length === 0) return new Set();
+    const charges = charged.map((outcome) => ({
+      accountId: outcome.accountId,
+      keyId: outcome.keyId,
+      costWei: costOf(outcome),
+    }));
+    const covered = await leases.charge(sql, charges);
+    return new Set(charged.filter((_, i) => covered[i] !== true));
   }
 
   #record(outcome: Outcome, seq: number): RecordedOutcome | Error {
@@ -261,6 +284,9 @@ class OpenJournal implements PostgresJournal {
     }
   }
 }
+
+const costOf = ({ attempts, appFeeWei = 0n }: Outcome): bigint =>
+  attempts.reduce((sum, { amountWei }) => sum + amountWei, appFeeWei);
 
 /** Locks the accounts' counters, always in the same order, and reads them. */
 async function lockCounters(sql: Sql, outcomes: readonly Outcome[]): Promise<Map<number, number>> {

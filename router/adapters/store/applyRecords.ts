@@ -6,12 +6,25 @@ import type { Sql } from "./sql.ts";
 
 const DAY_MS = 86_400_000;
 
+/** The channel on which routers of one database hear of each other's facts, when a transaction commits. */
+export const NOTICES = "ai1net";
+
+function noticeOf(fact: Fact): string | undefined {
+  if (fact.kind === "key") return `key ${fact.key.keyId}`;
+  if (fact.kind === "keyRevoked") return `key ${fact.keyId}`;
+  if (fact.kind === "endpoint") return `endpoint ${fact.endpoint.listingId}`;
+  return undefined;
+}
+
 /** Writes journal records into the tables, in order. Writing one twice changes nothing. */
 export async function applyRecords(sql: Sql, records: readonly JournalRecord[]): Promise<void> {
   const outcomes = records.flatMap((record) => (record.kind === "outcome" ? [record.outcome] : []));
   if (outcomes.length > 0) await applyOutcomes(sql, outcomes);
   for (const record of records) {
-    if (record.kind !== "outcome") await applyFact(sql, record);
+    if (record.kind === "outcome") continue;
+    await applyFact(sql, record);
+    const notice = noticeOf(record);
+    if (notice !== undefined) await sql.rows("SELECT pg_notify($1, $2)", [NOTICES, notice]);
   }
 }
 

@@ -144,6 +144,17 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       PRIMARY KEY (account_id, nonce)
     )`,
   ],
+  [
+    // What each router may spend of an account's money or a key's limit. With a journal file there are none.
+    `CREATE TABLE leases (
+      subject text NOT NULL,
+      holder text NOT NULL,
+      amount numeric(78, 0) NOT NULL CHECK (amount >= 0),
+      held numeric(78, 0) NOT NULL DEFAULT 0,
+      expires_at timestamptz NOT NULL,
+      PRIMARY KEY (subject, holder)
+    )`,
+  ],
 ];
 
 /** Any two routers agree on this number, so that one migrates and the others wait. */
