@@ -305,12 +305,15 @@ export type Deposit =
       readonly permit: { readonly v: number; readonly r: Hex; readonly s: Hex };
       readonly grantSignature: Hex;
     }
-  | { readonly kind: "sweep"; readonly terms: Terms };
+  | { readonly kind: "sweep"; readonly terms: Terms }
+  /** ERC-3009 `transferWithAuthorization` of the token to the account's deposit address: to be swept afterwards. */
+  | { readonly kind: "transfer"; readonly terms: Terms; readonly payment: PaymentAuthorization };
 
 /** What became of a transaction sent for somebody. */
 export type RelayResult =
   | {
       readonly status: "mined";
+      /** 0 for a transfer. */
       readonly accountId: number;
       readonly amountWei: bigint;
       readonly txHash: Hex;

@@ -12,6 +12,7 @@ import { modelRoutes } from "./routes/models.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { providerRoutes } from "./routes/provider.ts";
 import { receiptRoutes } from "./routes/receipts.ts";
+import { topupRoutes } from "./routes/topup.ts";
 import { walletRoutes } from "./routes/wallet.ts";
 
 const stopping = (): Refusal =>
@@ -58,6 +59,7 @@ export function createApp(deps: AppDeps): Application {
     ...walletRoutes(deps),
     ...keyRoutes(deps),
     ...depositRoutes(deps),
+    ...topupRoutes(deps),
     ...providerRoutes(deps),
     ...operationRoutes(deps),
   ];

@@ -322,6 +322,23 @@ export const PaymentFields = z.object({
   }),
 });
 
+const tokenAmount = z.string().transform((text, context) => {
+  try {
+    return parseTokens(text);
+  } catch {
+    context.addIssue({ code: "custom", message: 'must be a decimal number of tokens, for instance "0.5"' });
+    return z.NEVER;
+  }
+});
+export const TopupFields = z.strictObject({
+  payer: address,
+  /** $AI1NET; default: the least that is relayed. */
+  amount: tokenAmount.optional(),
+  /** An account for the wallet rail: every request needs the wallet's signature, and it has no keys. */
+  strict: z.boolean().default(false),
+  name: z.string().min(1).max(100).default("topup"),
+});
+
 const signature = bytes(8_192, "a signature, 0x and hex digits");
 export const DepositFields = z
   .strictObject({

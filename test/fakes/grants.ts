@@ -3,6 +3,7 @@ import { hashTypedData, keccak256, toHex } from "viem";
 import { privateKeyToAccount, type PrivateKeyAccount } from "viem/accounts";
 
 import type { Hex } from "../../router/model/bytes.ts";
+import type { PaymentAuthorization } from "../../router/model/payment.ts";
 import type { Deposit, Terms } from "../../router/ports.ts";
 import type { TestChain } from "./anvil.ts";
 
@@ -112,7 +113,32 @@ export function grantSigner(chain: TestChain) {
       grantSignature,
     };
   }
-  return { authorization, permit };
+  async function transfer(
+    account: PrivateKeyAccount,
+    to: Hex,
+    valueWei: bigint,
+  ): Promise<PaymentAuthorization> {
+    const nonce = newSalt();
+    const validBefore = later;
+    const signature = await account.signTypedData({
+      domain: tokenDomain,
+      types: {
+        TransferWithAuthorization: [
+          { name: "from", type: "address" },
+          { name: "to", type: "address" },
+          { name: "value", type: "uint256" },
+          { name: "validAfter", type: "uint256" },
+          { name: "validBefore", type: "uint256" },
+          { name: "nonce", type: "bytes32" },
+        ],
+      },
+      primaryType: "TransferWithAuthorization",
+      message: { from: account.address, to, value: valueWei, validAfter: 0n, validBefore, nonce },
+    });
+    const validBeforeSec = Number(validBefore);
+    return { from: account.address, to, valueWei, validAfterSec: 0, validBeforeSec, nonce, signature };
+  }
+  return { authorization, permit, transfer };
 }
 
 /** A wallet with tokens and no coin for gas. */

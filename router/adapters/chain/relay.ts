@@ -57,7 +57,11 @@ type DepositCall =
       readonly functionName: "depositWithPermit";
       readonly args: readonly [ChainTerms, Hex, bigint, bigint, number, Hex, Hex, Hex];
     }
-  | { readonly functionName: "sweep"; readonly args: readonly [ChainTerms] };
+  | { readonly functionName: "sweep"; readonly args: readonly [ChainTerms] }
+  | {
+      readonly functionName: "transferWithAuthorization";
+      readonly args: readonly [Hex, Hex, bigint, bigint, bigint, Hex, Hex];
+    };
 
 type ChainTerms = Terms & { readonly operatorId: number };
 
@@ -144,7 +148,7 @@ export class DepositRelay implements Relay {
       type: "eip1559",
       chainId: this.#options.chainId,
       nonce: mined,
-      to: this.#options.contracts.escrow,
+      to: this.#target(deposit),
       data: encodeFunctionData({ abi: depositAbi, ...this.#call(deposit) }),
       gas: withMargin,
       ...(await this.#fees()),
@@ -181,12 +185,25 @@ export class DepositRelay implements Relay {
         args: [terms, salt, amountWei, deadline, v, r, s, grantSignature],
       };
     }
+    if (deposit.kind === "transfer") {
+      const { from, to, valueWei, validAfterSec, validBeforeSec, nonce, signature } = deposit.payment;
+      return {
+        functionName: "transferWithAuthorization",
+        args: [from, to, valueWei, BigInt(validAfterSec), BigInt(validBeforeSec), nonce, signature],
+      };
+    }
     return { functionName: "sweep", args: [terms] };
+  }
+
+  #target({ kind }: Deposit): Hex {
+    const { token, escrow } = this.#options.contracts;
+    return kind === "transfer" ? token : escrow;
   }
 
   /** What is too little to be worth its gas. */
   async #refuse(deposit: Deposit): Promise<RelayResult | undefined> {
     const { client, contracts, minDepositWei } = this.#options;
+    if (deposit.kind === "transfer") return undefined;
     let { amountWei } = deposit.kind === "sweep" ? { amountWei: 0n } : deposit;
     if (deposit.kind === "sweep") {
       const address = await this.depositAddress(deposit.terms);
@@ -211,10 +228,10 @@ export class DepositRelay implements Relay {
   }
 
   async #estimate(deposit: Deposit): Promise<bigint | RelayResult> {
-    const { client, contracts, relayer } = this.#options;
+    const { client, relayer } = this.#options;
     try {
       const gas = await client.estimateContractGas({
-        address: contracts.escrow,
+        address: this.#target(deposit),
         abi: ANY_CALL,
         account: relayer.address,
         ...this.#call(deposit),
@@ -225,7 +242,9 @@ export class DepositRelay implements Relay {
     } catch (error) {
       const revert = revertOf(error);
       if (!revert) throw error;
-      const accountId = DONE_BEFORE.has(revert.name) ? await this.#accountId(deposit.terms) : 0;
+      const isDone = DONE_BEFORE.has(revert.name);
+      const accountId = isDone ? await this.#accountId(deposit.terms) : 0;
+      if (isDone && deposit.kind === "transfer") return { status: "already", accountId };
       return accountId === 0 ? { status: "refused", reason: revert.text } : { status: "already", accountId };
     }
   }
@@ -287,6 +306,8 @@ export class DepositRelay implements Relay {
       log.info({ txHash, accountId, amountWei: amount.toString() }, "relay: deposited");
       return { status: "mined", accountId, amountWei: amount, txHash };
     }
+    if (deposit.kind === "transfer" && receipt.status === "success")
+      return { status: "mined", accountId: 0, amountWei: deposit.payment.valueWei, txHash };
     // Somebody else was faster with the same signature, or the money has left meanwhile: the contracts say which.
     log.warn({ txHash, kind: deposit.kind }, "relay: a deposit reverted");
     const verdict = await this.#estimate(deposit);

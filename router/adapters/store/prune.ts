@@ -28,12 +28,16 @@ export async function prune(database: Database, beforeMs: number, nowMs: number)
   for (const [accountId, finalSeq] of await finalSeqs(database)) {
     for (;;) {
       // In order of number, which is the order of time: the first that is too young ends it.
-      const gone = await database.rows(
+      const gone = await database.rows<{ seq: Int }>(
         `DELETE FROM receipts WHERE account_id = $1 AND seq IN (
            SELECT seq FROM (SELECT seq, recorded_at_ms FROM receipts WHERE account_id = $1 AND seq < $2
                             ORDER BY seq LIMIT ${ROWS_AT_ONCE}) AS oldest WHERE recorded_at_ms < $3) RETURNING seq`,
         [accountId, finalSeq, beforeMs],
       );
+      await database.rows("DELETE FROM payments WHERE account_id = $1 AND seq = ANY($2::bigint[])", [
+        accountId,
+        gone.map(({ seq }) => seq),
+      ]);
       pruned += gone.length;
       if (gone.length < ROWS_AT_ONCE) break;
     }

@@ -1,13 +1,12 @@
-import { createHash, randomBytes } from "node:crypto";
 import type { z } from "zod";
 import type { AccountSnapshot } from "../../model/account.ts";
-import { toHex } from "../../model/bytes.ts";
 import type { ApiKey, KeyTerms } from "../../model/record.ts";
 import { invalidRequest, journalDown, notFound, Refusal } from "../../request/refusal.ts";
 import { authorizeManager, manages, type Manager } from "../authorizeManager.ts";
 import type { AppDeps } from "../deps.ts";
 import { sendJson } from "../errors.ts";
 import { keyJson } from "../keyJson.ts";
+import { newKey } from "../newKey.ts";
 import { readBody } from "../readBody.ts";
 import type { Exchange, Route } from "../route.ts";
 import { KeyChanges, KeyFields, parse } from "../schemas.ts";
@@ -108,23 +107,14 @@ export function keyRoutes(deps: AppDeps): Route[] {
         const accountId = Number(fields.account_id ?? fields.accountId);
         const terms = termsOf(fields, {}, clock.nowMs());
         const account = await payingAccount(who, accountId);
-        const secret = randomBytes(32).toString("base64url");
-        const key: ApiKey = {
-          keyId: randomBytes(8).toString("hex"),
-          accountId,
-          name,
-          secretHash: toHex(createHash("sha256").update(secret).digest()),
-          createdAtMs: Math.floor(clock.nowMs()),
-          ...terms,
-        };
+        const { key, text } = newKey(accountId, name, Math.floor(clock.nowMs()), terms);
         await journal.append({ kind: "key", key });
         accounts.refresh(account);
         keys.add(key);
         res.setHeader("cache-control", "no-store");
         const data = await shown(key);
-        const secretKey = `sk-ai1-${key.keyId}-${secret}`;
         // As OpenRouter has it, and flat.
-        sendJson(res, 201, { ...data, key: secretKey, data });
+        sendJson(res, 201, { ...data, key: text, data });
       },
     },
     {

@@ -149,6 +149,18 @@ describe("relaying deposits", () => {
     }
   });
 
+  it("puts a transfer to a deposit address through, once", async () => {
+    const { relay } = await chain.open();
+    const wallet = await fundedWallet(chain, TEN);
+    const terms = termsOf(wallet.address);
+    const payment = await grantSigner(chain).transfer(wallet, await relay.depositAddress(terms), THREE);
+    assert.equal(mined(await relay.deposit({ kind: "transfer", terms, payment })).amountWei, THREE);
+    assert.equal((await relay.deposit({ kind: "transfer", terms, payment })).status, "already");
+    assert.equal(mined(await relay.deposit({ kind: "sweep", terms })).amountWei, THREE);
+    const poor = await grantSigner(chain).transfer(wallet, await relay.depositAddress(terms), TEN);
+    refused(await relay.deposit({ kind: "transfer", terms, payment: poor }), /^ERC20InsufficientBalance\(/);
+  });
+
   it("stops at the hour's gas, and while another router sends with the key", async () => {
     const wallet = await fundedWallet(chain, TEN);
     const deposit = await grantSigner(chain).authorization(wallet, termsOf(wallet.address), THREE);
