@@ -6,6 +6,7 @@ import { sendError } from "./errors.ts";
 import type { Route } from "./route.ts";
 import { accountRoutes } from "./routes/account.ts";
 import { depositRoutes } from "./routes/deposits.ts";
+import { compareRoutes } from "./routes/compare.ts";
 import { inferenceRoutes } from "./routes/inference.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { modelRoutes } from "./routes/models.ts";
@@ -53,6 +54,7 @@ export function createApp(deps: AppDeps): Application {
 
   const routes = [
     ...inferenceRoutes(deps),
+    ...compareRoutes(deps),
     ...modelRoutes(deps),
     ...receiptRoutes(deps),
     ...accountRoutes(deps),

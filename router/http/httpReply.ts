@@ -28,6 +28,7 @@ export class HttpReply implements Reply {
   readonly #caller = new AbortController();
   #stream: { readonly head: Head; readonly wire: JsonWire | undefined } | undefined;
   #stalledMs = 0;
+  #draining: Promise<void> | undefined;
 
   readonly #chainId: number;
 
@@ -84,7 +85,9 @@ export class HttpReply implements Reply {
 
   sendBytes(chunk: Uint8Array | string): Promise<void> | undefined {
     if (this.#res.destroyed || this.#res.write(chunk)) return undefined;
-    return this.#drained();
+    // Several may wait, but the caller is late only once.
+    this.#draining ??= this.#drained().finally(() => (this.#draining = undefined));
+    return this.#draining;
   }
 
   doneBytes(chunk: Uint8Array, receipt: SignedReceipt): void {

@@ -228,6 +228,18 @@ const keyTerms = {
   include_byok_in_limit: z.boolean().nullish(),
 };
 
+/** One prompt for several models: a chat, with `models` in the place of `model`. */
+export const CompareFields = z.object({
+  models: z
+    .array(model)
+    .min(2)
+    .max(8)
+    .refine((models) => new Set(models).size === models.length, "must be different models"),
+  stream,
+  messages: array(4_096),
+  n: z.literal(1, { error: "one answer a column" }).nullish(),
+});
+
 /** AI1NET's own shape: what is to be done, not by whom. */
 export const AiFields = z.strictObject({
   task: z.enum(TASKS, { error: `must be one of ${TASKS.join(", ")}` }),

@@ -4,7 +4,7 @@ import type { Candidate } from "../model/candidate.ts";
 import { UpstreamError, type Try, type UpstreamFault } from "../ports.ts";
 import { complete } from "./complete.ts";
 import type { Delivery } from "./delivery.ts";
-import { shortOf, type PurseShortage, type RequestHold } from "./hold.ts";
+import { shortOf, type PurseShortage, type MoneyHold } from "./hold.ts";
 import { ceilingAt, type PromptSize } from "./price.ts";
 import { CallerLeft, settlementBehind } from "./refusal.ts";
 import type { Reply } from "./reply.ts";
@@ -48,7 +48,7 @@ export async function forward(
   request: Request,
   ranked: readonly Candidate[],
   sizes: ReadonlyMap<number, PromptSize>,
-  hold: RequestHold,
+  hold: MoneyHold,
   reply: Reply,
   failures: Attempt[],
 ): Promise<Delivery> {

@@ -10,8 +10,16 @@ export interface PurseShortage extends Shortage {
 
 const MOST_REFILLS = 5;
 
+/** Money set aside for a request, or for its part of several. */
+export interface MoneyHold {
+  /** Holds at least `amountWei`, or says what is missing and leaves everything as it is. */
+  cover(amountWei: Wei): Promise<PurseShortage | undefined>;
+  /** Gives everything back; what was served is in the books by now. */
+  release(): void;
+}
+
 /** The money of one request: nothing at first, then enough for the dearest offer it was sent to, in every purse. */
-export class RequestHold {
+export class RequestHold implements MoneyHold {
   readonly #purses: readonly Purse[];
   readonly #holds = new Map<Purse, Hold>();
   #amountWei: Wei = 0n;
@@ -62,6 +70,13 @@ export class RequestHold {
       this.#holds.get(purse)?.release();
       this.#holds.delete(purse);
     }
+  }
+
+  /** Gives back what is more than `amountWei`. */
+  shrink(amountWei: Wei): void {
+    if (this.#ended || amountWei >= this.#amountWei) return;
+    for (const hold of this.#holds.values()) hold.resize(amountWei);
+    this.#amountWei = amountWei;
   }
 
   /** Gives everything back; what was served is in the books by now. */

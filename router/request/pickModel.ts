@@ -89,3 +89,13 @@ export async function pickModel(
     });
   return { ...choice, model, tasks };
 }
+
+/** Models besides the first that are asked when it can't serve. */
+const MOST_FALLBACKS = 2;
+
+/** The request as one to the model that was picked, with the next best to fall back on. */
+export function pickedDemand(demand: Demand, { ranked, model }: Pick): Demand {
+  const others = ranked.slice(1, 1 + MOST_FALLBACKS).map(({ name }) => name);
+  const fallbackModels = [...demand.preferences.fallbackModels, ...others];
+  return { ...demand, model: model.name, preferences: { ...demand.preferences, fallbackModels } };
+}

@@ -8,9 +8,9 @@ import { authenticate } from "./authenticate.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Demand } from "./demand.ts";
 import { forward } from "./forward.ts";
-import { RequestHold } from "./hold.ts";
+import { RequestHold, type MoneyHold } from "./hold.ts";
 import { meter, type Metered } from "./meter.ts";
-import { pickModel } from "./pickModel.ts";
+import { pickedDemand, pickModel } from "./pickModel.ts";
 import { planAll, sessionKey } from "./planAll.ts";
 import { record, requestHashOf } from "./record.ts";
 import { invalidRequest, journalDown, Refusal } from "./refusal.ts";
@@ -26,6 +26,8 @@ export interface Call extends RepeatMarks {
   /** `gen-...` */
   readonly requestId: string;
   readonly authorization: string | undefined;
+  /** The money that is already held for it, as part of something greater; ended with the request. */
+  readonly hold?: MoneyHold;
   /** Reads and checks the body; only asked for once the caller is known. @throws {Refusal} */
   read(): Promise<Demand>;
 }
@@ -50,12 +52,13 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
   // For the first time?
   const first = await world.repeats.begin(key, call, asked, requestHash, reply);
   if (!first) {
-    await serveFirst(world, { ...request, name: undefined, payment: undefined }, reply);
+    await serveFirst(world, { ...request, name: undefined, payment: undefined }, reply, [], call.hold);
   } else if (first.kind === "repetition") {
     await replay(first.recording, reply);
   } else {
     try {
-      first.keep(await serveFirst(world, { ...request, name: first.name, payment: undefined }, first.reply));
+      const named = { ...request, name: first.name, payment: undefined };
+      first.keep(await serveFirst(world, named, first.reply, [], call.hold));
     } catch (error) {
       first.drop();
       throw error;
@@ -66,6 +69,7 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
 /**
  * Serves a request that is no repetition.
  * @param limits what has to cover it besides the account's and the key's money
+ * @param held what is held for it already, in the place of all that
  * @returns the receipt of what was delivered
  */
 export async function serveFirst(
@@ -73,13 +77,14 @@ export async function serveFirst(
   received: Request,
   reply: Reply,
   limits: readonly Purse[] = [],
+  held?: MoneyHold,
 ): Promise<SignedReceipt> {
   const { clock, metrics } = world;
   const { key, demand: asked, startedAtMs } = received;
 
   // Which model, if that is ours to say?
   const pick = asked.choice && (await pickModel(world, key, asked, asked.choice, startedAtMs));
-  const demand = pick ? { ...asked, model: pick.model.name } : asked;
+  const demand = pick ? pickedDemand(asked, pick) : asked;
   const request = { ...received, demand };
 
   // How big is it, and who could do it?
@@ -91,7 +96,7 @@ export async function serveFirst(
   metrics.stage("price", (clock.nowMs() - startedAtMs) / 1000);
 
   // Hold, send, bill. Whatever happens, the hold ends here, after everything that was served is in the book.
-  const hold = new RequestHold([...limits, ...world.funds.pursesOf(key)]);
+  const hold = held ?? new RequestHold([...limits, ...world.funds.pursesOf(key)]);
   if (request.payment) reply.paid({ payer: request.payment.from, chargedWei: undefined });
   let isRecorded = false;
   try {
@@ -116,7 +121,7 @@ export async function serveFirst(
   }
 }
 
-function accountOf(world: World, accountId: number): AccountSnapshot {
+export function accountOf(world: World, accountId: number): AccountSnapshot {
   const account = world.accounts.snapshot(accountId);
   if (!account)
     throw new Refusal(503, "service_unavailable", "this account is not loaded from the chain yet");

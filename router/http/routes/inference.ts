@@ -1,7 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Demand } from "../../request/demand.ts";
 import { invalidRequest } from "../../request/refusal.ts";
-import type { RepeatMarks } from "../../request/repeats.ts";
 import { serve } from "../../request/serve.ts";
 import { aiDemand } from "../aiDemand.ts";
 import { serveWallet } from "../../request/serveWallet.ts";
@@ -12,21 +11,9 @@ import { HttpReply } from "../httpReply.ts";
 import { readBody, type JsonBody } from "../readBody.ts";
 import { chatDemand, completionDemand, embeddingsDemand, responseDemand } from "../readDemand.ts";
 import { imagesDemand, speechDemand } from "../readMedia.ts";
+import { repeatMarksOf } from "../repeatMarks.ts";
 import type { Route } from "../route.ts";
 import { asking, isForWallet, paymentOf } from "../x402.ts";
-
-const NAME_FORMAT = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/;
-
-/** @throws {Refusal} 400 */
-function repeatMarksOf({ headers }: IncomingMessage): RepeatMarks {
-  const { "idempotency-key": idempotencyKey, "x-stainless-retry-count": retries } = headers;
-  if (idempotencyKey !== undefined && !NAME_FORMAT.test(String(idempotencyKey)))
-    throw invalidRequest("idempotency-key must be 1 to 255 printable characters", "idempotency-key");
-  return {
-    idempotencyKey: idempotencyKey?.toString(),
-    retryCount: typeof retries === "string" && /^\d{1,3}$/.test(retries) ? Number(retries) : undefined,
-  };
-}
 
 /** @throws {Refusal} 400 */
 function payingAccountOf({ headers }: IncomingMessage): number | undefined {

@@ -99,6 +99,23 @@ describe("model auto", () => {
     assert.equal(vectors.model, EMBEDDER);
   });
 
+  it("falls back on the next best model", async (t) => {
+    const { client, upstream, world } = await startClient(t, { offers });
+    upstream.script(5, { fault: "server" });
+    upstream.script(1, { answer: answer("six", 1, 1) });
+    const messages = [{ role: "user" as const, content: "What is 12% of 50?" }];
+    const data = await client.chat.completions.create({ model: "auto", messages });
+    assert.equal(data.model, MODEL);
+    const rows = world.journal.outcomes[0]?.receipts.map(({ receipt }) => [
+      receipt.offerId,
+      receipt.timing > 0,
+    ]);
+    assert.deepEqual(rows, [
+      [500, false],
+      [100, true],
+    ]);
+  });
+
   it("is refused when nobody could serve it", async (t) => {
     const { client } = await startClient(t, { offers: offers.slice(1, 3) });
     const messages = [{ role: "user" as const, content: "hello" }];
