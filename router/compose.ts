@@ -197,7 +197,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
       logger: log,
       quality: new ModelQuality(),
       homes: new SessionHomes(() => systemClock.nowMs()),
-      usageComparison: new UsageComparison({ market: catalog, metrics, logger: log }),
+      usageComparison: new UsageComparison({ market: catalog, metrics, logger: log, random: Math.random }),
       random: Math.random,
       pause,
       deadlineMs: DEADLINE_MS,

@@ -360,8 +360,8 @@ export interface Market {
   minProviderStakeWei(): bigint;
   /** Takes a place at a listing; undefined when its breaker or its cap allows none. */
   begin(listingId: number): Try | undefined;
-  /** A provider's count of an answer's output was compared with the router's own. */
-  compared(listingId: number, reportedUnits: number, countedUnits: number): void;
+  /** A provider's count of a prompt or an answer was compared with the router's own. */
+  compared(listingId: number, side: UsageSide, reportedUnits: number, countedUnits: number): void;
 }
 
 // ------------------------------------------------------------------ exposure
@@ -377,6 +377,9 @@ export interface Exposure {
   /** Undefined if what is held and unsettled by now may be. To be asked with the request's own hold taken. */
   exceeded(accountId: number): ExposureLimit | undefined;
 }
+
+/** What was counted: the prompt, or what was generated. */
+export type UsageSide = "input" | "output";
 
 /** Which listing served a session last. */
 export interface Homes {
@@ -398,8 +401,14 @@ export interface Metrics {
   overexposed(limit: ExposureLimit): void;
   /** A provider reported more units than were held; they are not billed. */
   overreported(listingId: number, units: number): void;
-  /** A provider's count of an answer's output was compared with the router's own. */
-  compared(listingId: number, reportedUnits: number, countedUnits: number, isDrift: boolean): void;
+  /** A provider's count of a prompt or an answer was compared with the router's own. */
+  compared(
+    listingId: number,
+    side: UsageSide,
+    reportedUnits: number,
+    countedUnits: number,
+    isDrift: boolean,
+  ): void;
 }
 
 // ------------------------------------------------------------------ upstream

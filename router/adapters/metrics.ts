@@ -52,14 +52,14 @@ export function createMetrics(registry: Registry, accounts: AccountBook): Metric
   });
   const comparedUnits = new Counter({
     name: "ai1net_compared_units_total",
-    help: "Output of answers that were counted again, as the provider reported it and as counted here",
-    labelNames: ["listing", "by"],
+    help: "Prompts and answers that were counted again, as the provider reported them and as counted here",
+    labelNames: ["listing", "side", "by"],
     registers,
   });
   const drifts = new Counter({
     name: "ai1net_usage_drifts_total",
-    help: "Answers whose reported output is further from the router's count than tokenizers differ",
-    labelNames: ["listing"],
+    help: "Reported usage that is further from the router's count than tokenizers differ",
+    labelNames: ["listing", "side"],
     registers,
   });
   const overexposed = new Counter({
@@ -105,10 +105,10 @@ export function createMetrics(registry: Registry, accounts: AccountBook): Metric
     overreported(listingId, units) {
       overreported.inc({ listing: listingId }, units);
     },
-    compared(listingId, reportedUnits, countedUnits, isDrift) {
-      comparedUnits.inc({ listing: listingId, by: "provider" }, reportedUnits);
-      comparedUnits.inc({ listing: listingId, by: "router" }, countedUnits);
-      if (isDrift) drifts.inc({ listing: listingId });
+    compared(listingId, side, reportedUnits, countedUnits, isDrift) {
+      comparedUnits.inc({ listing: listingId, side, by: "provider" }, reportedUnits);
+      comparedUnits.inc({ listing: listingId, side, by: "router" }, countedUnits);
+      if (isDrift) drifts.inc({ listing: listingId, side });
     },
   };
 }

@@ -2,7 +2,7 @@ import type { Candidate, ListingHealth } from "../model/candidate.ts";
 import type { App, Listing, MarketSnapshot, Model, Provider } from "../model/market.ts";
 import type { Offer } from "../model/offer.ts";
 import type { Endpoint } from "../model/record.ts";
-import type { Clock, Market, Try } from "../ports.ts";
+import type { Clock, Market, Try, UsageSide } from "../ports.ts";
 import { Health } from "./health.ts";
 
 const NOTHING: MarketSnapshot = {
@@ -100,8 +100,8 @@ export class Catalog implements Market {
     return this.#healthOf(listingId).begin();
   }
 
-  compared(listingId: number, reportedUnits: number, countedUnits: number): void {
-    this.#healthOf(listingId).compared(reportedUnits, countedUnits);
+  compared(listingId: number, side: UsageSide, reportedUnits: number, countedUnits: number): void {
+    this.#healthOf(listingId).compared(side, reportedUnits, countedUnits);
   }
 
   models(): readonly Model[] {

@@ -1,5 +1,5 @@
 import type { ListingHealth, Percentiles } from "../model/candidate.ts";
-import type { Try, TryResult, UpstreamFault } from "../ports.ts";
+import type { Try, TryResult, UpstreamFault, UsageSide } from "../ports.ts";
 import { SampleWindow } from "./sampleWindow.ts";
 import { Uptime } from "./uptime.ts";
 
@@ -12,6 +12,8 @@ const LONGEST_PAUSE_MS = 300_000;
 const CAP_CUT = 0.9;
 const CAP_GROWTH = 1.002;
 
+/** A single count says no more than that, however absurd it is. */
+const MOST_RATIO = 10;
 /** What was is half forgotten after so long. */
 const HALF_LIFE_MS = 600_000;
 
@@ -32,6 +34,7 @@ export class Health implements ListingHealth {
   msPerOutputUnit: number | undefined;
   outputUnits: number | undefined;
   usageRatio: number | undefined;
+  inputRatio: number | undefined;
   tries = 0;
   retryAtMs = 0;
   /** As of `#fadedAtMs`. */
@@ -71,9 +74,11 @@ export class Health implements ListingHealth {
     return this.#uptime.share(minutes);
   }
 
-  /** A provider's count of an answer's output was compared with the router's. */
-  compared(reportedUnits: number, countedUnits: number): void {
-    this.usageRatio = mix(this.usageRatio, reportedUnits / countedUnits);
+  /** A provider's count of a prompt or an answer was compared with the router's. */
+  compared(side: UsageSide, reportedUnits: number, countedUnits: number): void {
+    const ratio = Math.min(MOST_RATIO, reportedUnits / countedUnits);
+    if (side === "input") this.inputRatio = mix(this.inputRatio, ratio);
+    else this.usageRatio = mix(this.usageRatio, ratio);
   }
 
   get breaker(): ListingHealth["breaker"] {

@@ -38,6 +38,8 @@ export interface ListingHealth {
   readonly throughput: Percentiles | undefined;
   /** Output that the provider reports for each unit that is counted here; undefined before the first comparison. */
   readonly usageRatio: number | undefined;
+  /** The same of prompts, with what templates add. */
+  readonly inputRatio: number | undefined;
   /** Share of tries that succeeded in the last so many minutes, a day at most; undefined without any. */
   uptime(minutes: number): number | undefined;
 }

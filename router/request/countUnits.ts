@@ -80,13 +80,39 @@ export async function countPrompt(body: Readonly<Record<string, unknown>>): Prom
   return count;
 }
 
-async function countBody(body: Readonly<Record<string, unknown>>): Promise<number> {
+interface PromptParts {
+  readonly texts: readonly string[];
+  /** Besides the texts. */
+  readonly units: number;
+}
+
+function partsOf(body: Readonly<Record<string, unknown>>): PromptParts {
   const { messages, tools, input, prompt, instructions } = body;
-  if (Array.isArray(messages)) {
-    const shown = tools === undefined ? [] : [JSON.stringify(tools)];
-    return (await countUnits([...textsIn(messages), ...shown])) + UNITS_PER_MESSAGE * messages.length;
-  }
-  const texts = [...textsIn([input, prompt, instructions])];
-  if (tools !== undefined) texts.push(JSON.stringify(tools));
-  return tokensIn(input) + tokensIn(prompt) + (await countUnits(texts));
+  const shown = tools === undefined ? [] : [JSON.stringify(tools)];
+  if (Array.isArray(messages))
+    return { texts: [...textsIn(messages), ...shown], units: UNITS_PER_MESSAGE * messages.length };
+  const texts = [...textsIn([input, prompt, instructions]), ...shown];
+  return { texts, units: tokensIn(input) + tokensIn(prompt) };
+}
+
+async function countBody(body: Readonly<Record<string, unknown>>): Promise<number> {
+  const { texts, units } = partsOf(body);
+  return units + (await countUnits(texts));
+}
+
+/** Counts the first so many characters; the rest is like them. */
+export async function countByBeginning(texts: readonly string[], mostCharacters: number): Promise<number> {
+  const text = texts.filter((piece) => piece !== "").join("\n");
+  const part = text.slice(0, mostCharacters);
+  const units = await countUnits([part]);
+  return part.length === 0 ? 0 : Math.round((units * text.length) / part.length);
+}
+
+/** Tokens of a request's prompt, about, and judged by its beginning. */
+export async function countPromptByBeginning(
+  body: Readonly<Record<string, unknown>>,
+  mostCharacters: number,
+): Promise<number> {
+  const { texts, units } = partsOf(body);
+  return units + (await countByBeginning(texts, mostCharacters));
 }

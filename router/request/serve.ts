@@ -108,7 +108,7 @@ export async function serveFirst(
     const session = sessionKey(key, demand, served);
     if (session !== undefined) world.homes.set(session, delivery.candidate.offer.listingId);
     metrics.stage("upstream", (delivery.endedAtMs - delivery.startedAtMs) / 1000);
-    void world.usageComparison.consider(delivery);
+    void world.usageComparison.consider(demand, delivery);
     const receipt = receipts.at(-1) as SignedReceipt;
     const trace = traceOf(delivery.candidate);
     if (delivery.isWhole) finish(reply, request, delivery, metered, receipt, trace);

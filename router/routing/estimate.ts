@@ -19,6 +19,7 @@ export interface Usual {
   readonly firstContentMs: number;
   readonly msPerUnit: number;
   readonly usageRatio: number;
+  readonly inputRatio: number;
   /** Price of 1,000 input and 256 output units. */
   readonly requestWei: number;
 }
@@ -55,6 +56,7 @@ export function usualOf(candidates: readonly Candidate[]): Usual {
   const usageRatio = known(({ health }) => health.usageRatio) ?? 1;
   return {
     usageRatio,
+    inputRatio: known(({ health }) => health.inputRatio) ?? 1,
     outputUnits: known((candidate) => contentUnits(candidate, usageRatio)) ?? UNSEEN.outputUnits,
     firstContentMs: known(({ health }) => health.firstContentMs) ?? UNSEEN.firstContentMs,
     msPerUnit: known(({ health }) => health.msPerOutputUnit) ?? UNSEEN.msPerUnit,
@@ -99,7 +101,9 @@ export function estimate(
   const cached = isSession ? SESSION_CACHED * needs.inputUnits : 0;
   const inputUnits = needs.inputUnits - cached + (cached * offer.cachedBps) / 10_000;
   const priceWei =
-    inputUnits * Number(offer.inputPrice) + billed * Number(offer.outputPrice) + Number(offer.requestPrice);
+    inputUnits * (health.inputRatio ?? usual.inputRatio) * Number(offer.inputPrice) +
+    billed * Number(offer.outputPrice) +
+    Number(offer.requestPrice);
 
   const firstMean = blend(health.firstContentMs, usual.firstContentMs, tries, PRIOR_TRIES);
   const firstSpread = health.firstContentSpreadMs ?? UNSEEN_SPREAD * firstMean;

@@ -20,6 +20,7 @@ export const HEALTHY: ListingHealth = {
   latencyMs: undefined,
   throughput: undefined,
   usageRatio: undefined,
+  inputRatio: undefined,
   uptime: () => 1,
 };
 

@@ -143,6 +143,7 @@ export function fakeWorld(
   options: {
     offers?: readonly Offer[];
     balanceWei?: bigint;
+    random?: () => number;
     key?: Partial<ApiKey>;
     keyDays?: readonly KeyDay[];
     store?: RepeatsOptions["store"];
@@ -163,6 +164,7 @@ export function fakeWorld(
   const journal = new FakeJournal();
   accounts.refresh(sampleSnapshot({ balanceWei: options.balanceWei ?? 1_000_000n }));
   const metrics = new FakeMetrics();
+  const random = options.random ?? (() => 0.5);
   return {
     keys: new KeyRing([{ ...sampleKey, ...options.key }]),
     accounts,
@@ -177,8 +179,8 @@ export function fakeWorld(
     logger: silentLog,
     quality: new ModelQuality(),
     homes: new SessionHomes(clock.nowMs),
-    usageComparison: new UsageComparison({ market, metrics, logger: silentLog }),
-    random: () => 0.5,
+    usageComparison: new UsageComparison({ market, metrics, logger: silentLog, random }),
+    random,
     pauses,
     pause: async (ms, signal) => {
       pauses.push(ms);

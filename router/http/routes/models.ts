@@ -83,8 +83,9 @@ function endpointJson({ offer, endpoint, health }: Candidate) {
     uptime_last_5m: round(health.uptime(5), 4),
     uptime_last_30m: round(health.uptime(30), 4),
     uptime_last_1d: round(health.uptime(1_440), 4),
-    /** Output units reported for each that the router counts. */
+    /** Units reported for each that the router counts: generated, and read. */
     usage_ratio: round(health.usageRatio, 3),
+    input_usage_ratio: round(health.inputRatio, 3),
     requests: health.tries,
     in_flight: health.inFlight,
     retires_at: offer.retiresAtSec < 2 ** 40 - 1 ? offer.retiresAtSec : null,

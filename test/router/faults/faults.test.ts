@@ -355,7 +355,7 @@ describe("a provider's fault", () => {
       assert.equal(await stage.charged(), priceOf(lie));
       await setTimeout(50);
       const compared = stage.world.metrics.seen.filter(([name]) => name === "compared");
-      assert.deepEqual(compared, [["compared", 1, MOST_OUTPUT, 1, true]]);
+      assert.deepEqual(compared, [["compared", 1, "output", MOST_OUTPUT, 1, true]]);
       assert.equal(stage.world.market.health(1).usageRatio, MOST_OUTPUT);
     });
 

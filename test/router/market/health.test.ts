@@ -139,9 +139,12 @@ describe("what a listing's health remembers", () => {
 
   it("averages how a provider's counts compare", () => {
     const { health } = start();
-    health.compared(100, 100);
+    health.compared("output", 100, 100);
     assert.equal(health.usageRatio, 1);
-    health.compared(200, 100);
+    health.compared("output", 200, 100);
     assert.equal(health.usageRatio, 1.1);
+    assert.equal(health.inputRatio, undefined);
+    health.compared("input", 5_000, 100);
+    assert.equal(health.inputRatio, 10);
   });
 });

@@ -113,6 +113,14 @@ describe("the choice of an offer", () => {
     assert.deepEqual(choose([honest, truthful]).ranked, [200, 100]);
   });
 
+  it("expects an overcounting provider to bill prompts that it did not get", () => {
+    const honest = doing(1, { inputRatio: 1.05 }, { inputPrice: 12n });
+    const lying = doing(2, { inputRatio: 2 }, { inputPrice: 10n });
+    assert.deepEqual(choose([honest, lying]).ranked, [100, 200]);
+    const truthful = doing(2, { inputRatio: 1.05 }, { inputPrice: 10n });
+    assert.deepEqual(choose([honest, truthful]).ranked, [200, 100]);
+  });
+
   it("does not hold it against anybody when all of a model's listings count alike", () => {
     const first = doing(1, { outputUnits: 300, usageRatio: 3 });
     const second = doing(2, { outputUnits: 300, usageRatio: 3 }, { outputPrice: 31n });
