@@ -1,4 +1,4 @@
-import { decodeFunctionData, parseAbiItem, type Hex } from "viem";
+import { decodeFunctionData, getAbiItem, type Hex } from "viem";
 
 import type { SettledBatch } from "../../ports.ts";
 import { ledgerAbi } from "./abi.ts";
@@ -7,12 +7,8 @@ import type { Client, Contracts } from "./contracts.ts";
 const BLOCKS_AT_ONCE = 10_000n;
 const NO_COMMITMENT = /^0x0*$/;
 
-const batchSettled = parseAbiItem(
-  "event BatchSettled(uint24 indexed operatorId, uint32 indexed batchNo, bytes32 commitment, uint32 rows, uint128 amount, uint128 appFees, uint128 protocolFee, uint128 shortfall)",
-);
-const shortfallRecorded = parseAbiItem(
-  "event ShortfallRecorded(uint24 indexed operatorId, uint32 indexed batchNo, uint32 indexed accountId, uint128 shortfall)",
-);
+const batchSettled = getAbiItem({ abi: ledgerAbi, name: "BatchSettled" });
+const shortfallRecorded = getAbiItem({ abi: ledgerAbi, name: "ShortfallRecorded" });
 
 export interface BatchReader {
   nextBatchNo(): Promise<number>;
