@@ -15,6 +15,7 @@ import { openFileJournal } from "./adapters/journal/fileJournal.ts";
 import { openPostgresJournal } from "./adapters/journal/postgresJournal.ts";
 import type { JournalIdentity } from "./adapters/journal/segments.ts";
 import { exposureMetrics } from "./adapters/exposureMetrics.ts";
+import { marketMetrics } from "./adapters/marketMetrics.ts";
 import { createMetrics } from "./adapters/metrics.ts";
 import { settlementMetrics } from "./adapters/settlementMetrics.ts";
 import { receiptSigner, recoverSigner, type ReceiptSigner } from "./adapters/signer/receiptSigner.ts";
@@ -141,6 +142,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
 
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  marketMetrics(registry, catalog);
   const metrics = createMetrics(registry, accounts);
   const settlement = new Settlement({
     operatorId,

@@ -220,7 +220,7 @@ function ledgerAmount(receipts: readonly Receipt[], offers: readonly Offer[]): b
     graceSec: 0,
     chainTimeSec: Number.MAX_SAFE_INTEGER,
     builtAtMs: 0,
-    limits: { maxRows: 100, maxBytes: 10_000, maxGas: MAX_BATCH_GAS },
+    limits: { maxRows: 1_000, maxBytes: 100_000, maxGas: MAX_BATCH_GAS },
   });
   assert.deepEqual(blocked, []);
   const { groups } = decodeBatch(fromHex(batch?.bytes ?? "0x"));
