@@ -1,6 +1,8 @@
 /** Wallets on the running network: programs that have a private key and nothing else. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Wallet } from "ethers";
@@ -48,5 +50,22 @@ describe("wallets", () => {
     assert.match(output, /settled in batch \d+ for [1-9]\d* wei/u);
     assert.equal(await economy.rpc.getBalance(wallet.address), 0n);
     assert.equal(await economy.contracts.token.balanceOf(wallet.address), parseTokens("5"));
+  });
+
+  it("buy an answer with nothing but a private key: the README's program", async () => {
+    const readme = readFileSync(path.join(ROOT, "README.md"), "utf8");
+    const program = /```js\n([\s\S]*?PRIVATE_KEY[\s\S]*?)```/u.exec(readme)?.[1];
+    assert.ok(program, "the README has the program");
+    const wallet = await walletWith("1");
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module"], {
+      input: program.replace("http://127.0.0.1:8080", economy.network.routerUrl),
+      encoding: "utf8",
+      cwd: ROOT,
+      env: { ...process.env, PRIVATE_KEY: wallet.privateKey },
+    });
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /= 6/u);
+    assert.equal(await economy.rpc.getBalance(wallet.address), 0n);
+    assert.equal(await economy.contracts.token.balanceOf(wallet.address), 0n, "it is all in the account");
   });
 });
