@@ -17,6 +17,7 @@ import type { JournalIdentity } from "./adapters/journal/segments.ts";
 import { exposureMetrics } from "./adapters/exposureMetrics.ts";
 import { marketMetrics } from "./adapters/marketMetrics.ts";
 import { createMetrics } from "./adapters/metrics.ts";
+import { memoryRateLimits, postgresRateLimits } from "./adapters/rateLimits.ts";
 import { settlementMetrics } from "./adapters/settlementMetrics.ts";
 import { receiptSigner, recoverSigner, type ReceiptSigner } from "./adapters/signer/receiptSigner.ts";
 import { sqlNonces } from "./adapters/store/sqlNonces.ts";
@@ -48,6 +49,7 @@ import type {
   Logger,
   OperatorInfo,
   PaymentNonces,
+  RateLimits,
   SequenceCounters,
   Store,
 } from "./ports.ts";
@@ -189,6 +191,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
       keys,
       accounts,
       funds,
+      rateLimits: storage.rateLimits,
       repeats: new Repeats({ store, clock: systemClock }),
       market: catalog,
       journal,
@@ -362,6 +365,7 @@ interface Storage {
   readonly leads: () => Promise<boolean>;
   readonly dropOld: RetentionOptions["drop"];
   readonly funds: Funds;
+  readonly rateLimits: RateLimits;
   /** Takes in what other routers do from here on. */
   follow(keys: FollowKeys): void;
   close(): Promise<void>;
@@ -405,6 +409,7 @@ async function openStorage(
       leads: () => leadership.isLeader(),
       dropOld: dropOldRows(database, () => leadership.isLeader(), systemClock),
       funds,
+      rateLimits: postgresRateLimits(database),
       follow: (keys) => {
         funds.start();
         notices = postgresNotices({
@@ -437,6 +442,7 @@ async function openStorage(
     leads: () => Promise.resolve(true),
     dropOld: dropOldFiles(journal, store, systemClock),
     funds: new BookFunds(accounts, keyBook, () => systemClock.nowMs()),
+    rateLimits: memoryRateLimits(),
     // The lock on the journal keeps others away.
     follow: () => undefined,
     close: async () => {

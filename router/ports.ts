@@ -334,6 +334,23 @@ export interface Relay {
   depositAddress(terms: Terms): Promise<Hex>;
 }
 
+// --------------------------------------------------------------------- rates
+
+/** Where a key is in its minute. */
+export interface RateWindow {
+  readonly isWithin: boolean;
+  readonly remaining: number;
+  readonly resetsInMs: number;
+}
+
+/** Counts in windows of a minute, each beginning with its first count. */
+export interface RateLimits {
+  /** Adds points if the limit allows all of them, in one step. */
+  take(name: string, points: number, limit: number): Promise<RateWindow>;
+  /** Adds points to the running window, or takes them back, whatever any limit. */
+  correct(name: string, points: number): Promise<void>;
+}
+
 // -------------------------------------------------------------------- market
 
 /** What became of a try, as it counts for a listing. `cancelled` says nothing about it. */

@@ -9,6 +9,7 @@ import type { Delivery } from "./delivery.ts";
 import type { Demand } from "./demand.ts";
 import { forward } from "./forward.ts";
 import { RequestHold, type MoneyHold } from "./hold.ts";
+import { limitRequests, limitTokens, mostTokens } from "./limitRate.ts";
 import { meter, type Metered } from "./meter.ts";
 import { pickedDemand, pickModel } from "./pickModel.ts";
 import { planAll, sessionKey } from "./planAll.ts";
@@ -42,6 +43,7 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
 
   // Who asks, for what?
   const key = authenticate(world.keys, call.authorization, startedAtMs);
+  await limitRequests(world, key);
   const asked = await call.read();
   const requestHash = requestHashOf(asked.received);
   if (world.journal.failure()) throw journalDown();
@@ -95,13 +97,18 @@ export async function serveFirst(
   if (refusal) throw withTrace(refusal, traceOf());
   metrics.stage("price", (clock.nowMs() - startedAtMs) / 1000);
 
+  const most = key.tokensPerMinute === undefined ? 0 : mostTokens(demand, ranked, sizes);
+  const tokens = await limitTokens(world, key, most);
+
   // Hold, send, bill. Whatever happens, the hold ends here, after everything that was served is in the book.
   const hold = held ?? new RequestHold([...limits, ...world.funds.pursesOf(key)]);
   if (request.payment) reply.paid({ payer: request.payment.from, chargedWei: undefined });
   let isRecorded = false;
+  let usedTokens = 0;
   try {
     const delivery = await forward(world, request, ranked, sizes, hold, reply, failures);
     const metered = await meter(world, demand, delivery);
+    usedTokens = metered.promptUnits + metered.completionUnits;
     isRecorded = true;
     const served = delivery.candidate.model;
     const receipts = await record(world, request, served.name, [...failures, metered.attempt]);
@@ -118,6 +125,9 @@ export async function serveFirst(
     throw withTrace(error, traceOf());
   } finally {
     hold.release();
+    await tokens.settle(usedTokens).catch((err: unknown) => {
+      world.logger.warn({ err, requestId: request.requestId }, "a key's tokens could not be counted");
+    });
   }
 }
 

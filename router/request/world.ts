@@ -4,7 +4,17 @@ import type { Funds } from "../model/funds.ts";
 import type { Model } from "../model/market.ts";
 import type { PaymentAuthorization } from "../model/payment.ts";
 import type { ApiKey } from "../model/record.ts";
-import type { Clock, Exposure, Homes, Journal, Logger, Market, Metrics, Upstream } from "../ports.ts";
+import type {
+  Clock,
+  Exposure,
+  Homes,
+  Journal,
+  Logger,
+  Market,
+  Metrics,
+  RateLimits,
+  Upstream,
+} from "../ports.ts";
 import type { Belief } from "../routing/chooseModel.ts";
 import type { Task } from "../routing/tasks.ts";
 import type { KeyRing } from "./authenticate.ts";
@@ -18,6 +28,7 @@ export interface World {
   readonly accounts: AccountBook;
   /** Where requests' money comes from: the accounts, within the limits of their keys. */
   readonly funds: Funds;
+  readonly rateLimits: RateLimits;
   /** Tells first requests from repetitions. */
   readonly repeats: Repeats;
   readonly market: Market;

@@ -4,6 +4,7 @@ import { Catalog } from "../../router/market/catalog.ts";
 import { ModelQuality } from "../../router/market/modelQuality.ts";
 import { SessionHomes } from "../../router/market/sessionHomes.ts";
 import { AccountBook, type AccountSnapshot } from "../../router/model/account.ts";
+import { memoryRateLimits } from "../../router/adapters/rateLimits.ts";
 import { BookFunds } from "../../router/model/bookFunds.ts";
 import { toHex } from "../../router/model/bytes.ts";
 import { KeyBook } from "../../router/model/keyBook.ts";
@@ -171,6 +172,7 @@ export function fakeWorld(
     funds: new BookFunds(accounts, new KeyBook(options.keyDays), () => clock.nowMs()),
     market,
     exposure: { exceeded: () => undefined },
+    rateLimits: memoryRateLimits(),
     repeats: new Repeats({ store: options.store ?? new FakeStore(journal), clock }),
     journal,
     upstream: new FakeUpstream(),

@@ -155,6 +155,10 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       PRIMARY KEY (subject, holder)
     )`,
   ],
+  [
+    // As rate-limiter-flexible has it. With a journal file it stays empty.
+    `CREATE TABLE rate_windows (key varchar(255) PRIMARY KEY, points integer NOT NULL DEFAULT 0, expire bigint)`,
+  ],
 ];
 
 /** Any two routers agree on this number, so that one migrates and the others wait. */

@@ -6,6 +6,8 @@ import type { Database, Sql } from "./sql.ts";
 export interface PostgresDatabase extends Database {
   /** A connection of its own, for locks that last as long as a session. */
   connect(): Promise<PoolClient>;
+  /** For libraries that speak to it themselves. */
+  readonly pool: Pool;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -28,6 +30,7 @@ export function postgresDatabase(url: string, log: Logger, connections = 10): Po
   pool.on("error", (err) => log.warn({ err }, "store: an idle connection broke"));
   return {
     ...over(pool),
+    pool,
     connect: () => pool.connect(),
     transaction: async (work) => {
       const client = await pool.connect();
