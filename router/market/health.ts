@@ -17,6 +17,10 @@ const MOST_RATIO = 10;
 /** What was is half forgotten after so long. */
 const HALF_LIFE_MS = 600_000;
 
+/** A 429 that asks for a long wait is about requests a minute, not at a time; what short ones say, the cap learns. */
+const SHORTEST_QUIET_MS = 5_000;
+const LONGEST_QUIET_MS = 60_000;
+
 const mix = (average: number | undefined, sample: number): number =>
   average === undefined ? sample : average + NEWEST * (sample - average);
 
@@ -27,7 +31,8 @@ export class Health implements ListingHealth {
   readonly #throughput: SampleWindow;
   readonly #uptime: Uptime;
   inFlight = 0;
-  inFlightCap = Number.POSITIVE_INFINITY;
+  roomAtMs = 0;
+  #cap = Number.POSITIVE_INFINITY;
   successRate: number | undefined;
   firstContentMs: number | undefined;
   firstContentSpreadMs: number | undefined;
@@ -52,6 +57,10 @@ export class Health implements ListingHealth {
     this.#throughput = new SampleWindow(now, false);
     this.#uptime = new Uptime(now);
     this.#fadedAtMs = now();
+  }
+
+  get inFlightCap(): number {
+    return this.#now() < this.roomAtMs ? 0 : this.#cap;
   }
 
   get recentTries(): number {
@@ -145,7 +154,7 @@ export class Health implements ListingHealth {
   #served(startedAtMs: number, firstAtMs: number | undefined, outputUnits: number | undefined): void {
     const endedAtMs = this.#now();
     this.#tried(true);
-    this.inFlightCap *= CAP_GROWTH;
+    this.#cap *= CAP_GROWTH;
     this.#faultsInARow = 0;
     this.#pauseMs = 0;
     if (firstAtMs !== undefined) this.#began(firstAtMs - startedAtMs);
@@ -167,8 +176,10 @@ export class Health implements ListingHealth {
 
   #failed(fault: UpstreamFault, retryAfterMs: number | undefined): void {
     if (fault === "rate_limited") {
-      const load = Math.min(this.inFlightCap, this.inFlight + 1);
-      this.inFlightCap = Math.max(1, load * CAP_CUT);
+      const load = Math.min(this.#cap, this.inFlight + 1);
+      this.#cap = Math.max(1, load * CAP_CUT);
+      if (retryAfterMs !== undefined && retryAfterMs >= SHORTEST_QUIET_MS)
+        this.roomAtMs = this.#now() + Math.min(retryAfterMs, LONGEST_QUIET_MS);
       return;
     }
     this.#tried(false);

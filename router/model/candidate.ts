@@ -20,6 +20,8 @@ export interface ListingHealth {
   readonly inFlight: number;
   /** Learned: cut by 429s, grown by successes; infinite before the first 429. */
   readonly inFlightCap: number;
+  /** Until then it wants no requests at all, and the cap is 0; Unix ms. */
+  readonly roomAtMs: number;
   /** Share of tries that succeeded, 0..1. */
   readonly successRate: number | undefined;
   readonly firstContentMs: number | undefined;

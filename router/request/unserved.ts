@@ -61,9 +61,9 @@ export function brokenStream(error: UpstreamError): Refusal {
 }
 
 /** Every offer was taken between the choice and the try. */
-export function noRoom(): Refusal {
+export function noRoom(waitMs = 0): Refusal {
   return new Refusal(503, "provider_overloaded", "every provider of this model is busy", {
-    retryAfterSec: 1,
+    retryAfterSec: Math.max(1, Math.ceil(waitMs / 1000)),
   });
 }
 
@@ -74,7 +74,10 @@ const PREFERENCES = ["preference", "max_price", "parameters", "quantization"] as
 export function noRoute(model: string, { trace }: Route, nowMs: number, retryAtMs: number): Refusal {
   const reasons = new Set(trace.map((judgement) => judgement.excluded));
   const metadata = { excluded_by: [...reasons] };
-  if (reasons.has("capacity")) return noRoom();
+  if (reasons.has("capacity")) {
+    const busy = trace.filter(({ excluded }) => excluded === "capacity");
+    return noRoom(Math.min(...busy.map(({ candidate }) => candidate.health.roomAtMs)) - nowMs);
+  }
   if (reasons.has("breaker"))
     return new Refusal(503, "provider_unavailable", `the providers of ${model} are failing at the moment`, {
       retryAfterSec: Math.max(1, Math.ceil((retryAtMs - nowMs) / 1000)),

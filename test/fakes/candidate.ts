@@ -9,6 +9,7 @@ export const HEALTHY: ListingHealth = {
   retryAtMs: 0,
   inFlight: 0,
   inFlightCap: Number.POSITIVE_INFINITY,
+  roomAtMs: 0,
   successRate: 1,
   firstContentMs: 100,
   firstContentSpreadMs: 10,

@@ -1,4 +1,4 @@
-import type { Candidate, Percentiles } from "../../model/candidate.ts";
+import type { Candidate, ListingHealth, Percentiles } from "../../model/candidate.ts";
 import type { Model } from "../../model/market.ts";
 import { formatTokens } from "../../model/money.ts";
 import type { Offer } from "../../model/offer.ts";
@@ -57,6 +57,11 @@ function modelJson(model: Model, offers: readonly Candidate[]) {
   };
 }
 
+function retryAt(health: ListingHealth): number | null {
+  if (health.breaker === "open") return health.retryAtMs;
+  return health.inFlightCap === 0 ? health.roomAtMs : null;
+}
+
 function endpointJson({ offer, endpoint, health }: Candidate) {
   const { msPerOutputUnit } = health;
   return {
@@ -71,8 +76,8 @@ function endpointJson({ offer, endpoint, health }: Candidate) {
     supported_parameters: endpoint.supportedParameters ?? [],
     status: health.state,
     breaker: health.breaker,
-    /** When it is tried again, Unix ms; null unless its breaker is open. */
-    retry_at: health.breaker === "open" ? health.retryAtMs : null,
+    /** When it is tried again, Unix ms; null unless its breaker is open, or it asked for a pause. */
+    retry_at: retryAt(health),
     in_flight_cap: Number.isFinite(health.inFlightCap) ? Math.floor(health.inFlightCap) : null,
     success_rate: round(health.successRate, 4),
     latency_ms: round(health.firstContentMs),

@@ -371,4 +371,16 @@ describe("a provider's fault", () => {
         assert.deepEqual(await rowsOf(stage), []);
         assert.equal(stage.world.market.health(1).successRate, undefined);
       });
+
+  it("429 with a long Retry-After keeps everybody away for that long, and is no outage", async (t) => {
+    const busyFor30: Behaviour = (res) => json(res, 429, { error: {} }, { "retry-after": "30" });
+    const stage = await setStage(t, busyFor30);
+    assert.deepEqual([(await stage.ask()).status, stage.bad?.seen.length], [429, 1]);
+    const next = await stage.ask();
+    assert.deepEqual([next.status, next.errorType, next.mayRepeat], [503, "provider_overloaded", true]);
+    assert.ok(Number(next.retryAfter) > 25, String(next.retryAfter));
+    assert.equal(stage.bad?.seen.length, 1, "it was not asked again");
+    assert.equal(stage.world.market.health(1).breaker, "closed");
+    assert.equal(await stage.charged(), 0n);
+  });
 });

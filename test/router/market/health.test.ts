@@ -93,6 +93,24 @@ describe("a listing's health", () => {
     assert.ok(health.inFlightCap > 21 && health.inFlightCap < 23);
   });
 
+  it("is left alone for as long as a 429 asks, where that is long; short ones are for the cap", () => {
+    const { clock, health, attempt } = start();
+    attempt({ kind: "fault", fault: "rate_limited", retryAfterMs: 30_000 });
+    assert.deepEqual([health.inFlightCap, health.breaker, health.state], [0, "closed", "unknown"]);
+    assert.equal(health.begin(), undefined);
+    clock.ms += 29_999;
+    assert.equal(health.begin(), undefined);
+    clock.ms += 1;
+    const ongoing = health.begin();
+    assert.ok(ongoing);
+    ongoing.end({ kind: "fault", fault: "rate_limited", retryAfterMs: 4_000 });
+    assert.ok(health.begin(), "that was short");
+    const other = start();
+    other.attempt({ kind: "fault", fault: "rate_limited", retryAfterMs: 3_600_000 });
+    other.clock.ms += 60_000;
+    assert.ok(other.health.begin(), "nobody is left alone for an hour on its own word");
+  });
+
   it("averages time to first content, speed and length", () => {
     const { clock, health } = start();
     const ongoing = health.begin();
