@@ -212,6 +212,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     chain: { account: (accountId) => watch.loadAccount(accountId) },
     finder: chain.finder,
     relay: chain.relay,
+    exits: chain.exits,
     wallets: {
       chainId: config.chainId,
       escrow: chain.contracts.escrow,

@@ -327,6 +327,29 @@ export type RelayResult =
   /** No answer in time; it may still be mined. Asking again goes on waiting. */
   | { readonly status: "unknown"; readonly txHash: Hex };
 
+export interface ExitStatus {
+  /** What was announced. */
+  readonly amountWei: bigint;
+  /** Unix s; undefined when nothing was announced. */
+  readonly readyAtSec: number | undefined;
+  readonly noticeSec: number;
+  /** The chain's time. */
+  readonly nowSec: number;
+}
+
+/** A call that only an account's owner may make. */
+export interface OwnerCall {
+  readonly to: Hex;
+  readonly data: Hex;
+}
+
+export interface ExitDesk {
+  status(accountId: number): Promise<ExitStatus>;
+  request(accountId: number, amountWei: bigint): OwnerCall;
+  cancel(accountId: number): OwnerCall;
+  withdraw(accountId: number, to: Hex): OwnerCall;
+}
+
 /** Pays the gas of others' deposits. */
 export interface Relay {
   deposit(deposit: Deposit): Promise<RelayResult>;

@@ -7,6 +7,7 @@ import type { Route } from "./route.ts";
 import { accountRoutes } from "./routes/account.ts";
 import { depositRoutes } from "./routes/deposits.ts";
 import { compareRoutes } from "./routes/compare.ts";
+import { exitRoutes } from "./routes/exits.ts";
 import { inferenceRoutes } from "./routes/inference.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { modelRoutes } from "./routes/models.ts";
@@ -61,6 +62,7 @@ export function createApp(deps: AppDeps): Application {
     ...walletRoutes(deps),
     ...keyRoutes(deps),
     ...depositRoutes(deps),
+    ...exitRoutes(deps),
     ...topupRoutes(deps),
     ...providerRoutes(deps),
     ...operationRoutes(deps),

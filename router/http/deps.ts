@@ -4,6 +4,7 @@ import type { Wei } from "../model/money.ts";
 import type {
   AccountFinder,
   Chain,
+  ExitDesk,
   ProveRow,
   Relay,
   RefuseEndpoint,
@@ -41,6 +42,7 @@ export interface AppDeps {
   readonly finder: AccountFinder;
   readonly sessions: Sessions;
   readonly relay: Relay;
+  readonly exits: ExitDesk;
   readonly network: Network;
   /** Takes payments from wallets; undefined: API keys only. */
   readonly wallets: WalletRail | undefined;

@@ -342,6 +342,13 @@ const tokenAmount = z.string().transform((text, context) => {
     return z.NEVER;
   }
 });
+export const ExitFields = z.strictObject({
+  action: z.enum(["request", "withdraw", "cancel"]),
+  /** Of a request, in $AI1NET; default: the balance. */
+  amount: tokenAmount.refine((wei) => wei > 0n, "must be more than nothing").optional(),
+  /** Where a withdrawal goes; default: to the owner. */
+  to: address.optional(),
+});
 export const TopupFields = z.strictObject({
   payer: address,
   /** $AI1NET; default: the least that is relayed. */

@@ -36,6 +36,7 @@ function accountNumber(text: string): number {
 const program = new Command("npm run payer --")
   .description("A payer's account: what is in it, more into it, and out of it with the router gone.")
   .option("--data <dir>", "data directory of the running economy", "data")
+  .option("--strict", "the wallet's account for the wallet rail, instead of the one for API keys")
   .showHelpAfterError()
   .configureHelp({ showGlobalOptions: true });
 
@@ -70,7 +71,7 @@ const termsOf = ({ operatorId }: EconomyFile, owner: string) => ({
   owner,
   operatorId,
   signer: owner,
-  strict: false,
+  strict: program.opts<{ strict?: true }>().strict === true,
   maxAppFeePct: 20,
 });
 

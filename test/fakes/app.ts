@@ -6,6 +6,7 @@ import { createApp } from "../../router/http/app.ts";
 import type { AppDeps } from "../../router/http/deps.ts";
 import { Gate } from "../../router/http/gate.ts";
 import { Sessions } from "../../router/http/sessions.ts";
+import { FakeExits } from "./exits.ts";
 import { FakeFinder } from "./finder.ts";
 import { FakeRelay } from "./relay.ts";
 import { FakeSignIn } from "./signIn.ts";
@@ -50,6 +51,7 @@ export async function runApp(
       secret: ADMIN_TOKEN,
     }),
     relay: new FakeRelay(),
+    exits: new FakeExits(),
     wallets: undefined,
     network: {
       chainId: 31_337,

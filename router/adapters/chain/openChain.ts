@@ -1,12 +1,13 @@
 import { privateKeyToAccount } from "viem/accounts";
 
 import type { Hex } from "../../model/bytes.ts";
-import type { AccountFinder, Chain, Logger, Relay, SignIn, VerifyEndpoint } from "../../ports.ts";
+import type { AccountFinder, Chain, ExitDesk, Logger, Relay, SignIn, VerifyEndpoint } from "../../ports.ts";
 import { disputesAbi, registryAbi } from "./abi.ts";
 import { accountFinder } from "./accountFinder.ts";
 import { batchReader } from "./batchReader.ts";
 import { BatchSender } from "./batchSender.ts";
 import { changeReader } from "./changeReader.ts";
+import { exitDesk } from "./exitDesk.ts";
 import { findContracts, rpcClient, type Contracts } from "./contracts.ts";
 import { marketReader } from "./marketReader.ts";
 import { readAccount } from "./readAccount.ts";
@@ -58,6 +59,7 @@ export interface OpenedChain extends Chain {
   readonly signIn: SignIn;
   readonly finder: AccountFinder;
   readonly relay: Relay;
+  readonly exits: ExitDesk;
 }
 
 /** Connects to the chain. @throws {WrongChain} when an endpoint is another one's, or has no Ledger */
@@ -94,6 +96,7 @@ export async function openChain(options: ChainOptions): Promise<OpenedChain> {
     rpcStatus: () => pool.status(),
     verifyEndpoint: (message, signature) => verifyEndpoint(client, contracts, chainId, message, signature),
     signIn: signIn(client),
+    exits: exitDesk(client, contracts),
     finder: accountFinder(client, contracts, operatorId),
     blockNumber: () => client.getBlockNumber(),
     blockTimeSec: async () => Number((await client.getBlock({ blockTag: "latest" })).timestamp),

@@ -20,6 +20,7 @@ import {
   registryAbi,
   tokenAbi,
 } from "../../../router/adapters/chain/abi.ts";
+import { exitAbi } from "../../../router/adapters/chain/exitDesk.ts";
 import { decodeBatch, encodeBatch } from "../../../router/model/batch.ts";
 import { fromHex, keccak256, toHex, type Hex } from "../../../router/model/bytes.ts";
 import { parseTokens } from "../../../router/model/money.ts";
@@ -66,6 +67,7 @@ describe("chain adapter", () => {
       ["Registry", registryAbi],
       ["Escrow", escrowDepositAbi],
       ["AI1NET", tokenAbi],
+      ["Escrow", exitAbi],
       ["Disputes", disputesAbi],
     ] as const) {
       const theirs = compiled(name);

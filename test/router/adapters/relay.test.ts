@@ -225,3 +225,28 @@ describe("relaying deposits", () => {
     }
   });
 });
+
+describe("exits", () => {
+  it("are made with the calls that were prepared", async () => {
+    const opened = await chain.open();
+    const { exits } = opened;
+    const { accountId, payer } = chain.economy;
+    const wallet = chain.wallet("payer");
+    const send = async ({ to, data }: { to: string; data: string }) =>
+      (await wallet.sendTransaction({ to, data })).wait();
+    assert.equal((await exits.status(accountId)).readyAtSec, undefined);
+    await send(exits.request(accountId, THREE));
+    const announced = await exits.status(accountId);
+    assert.equal(announced.amountWei, THREE);
+    assert.equal(announced.readyAtSec, announced.nowSec + announced.noticeSec);
+    await send(exits.cancel(accountId));
+    assert.equal((await exits.status(accountId)).readyAtSec, undefined);
+    await send(exits.request(accountId, THREE));
+    await chain.call("evm_increaseTime", announced.noticeSec + 1);
+    await chain.call("evm_mine");
+    const { token } = chain.contracts("admin");
+    const heldWei = await token.balanceOf(payer);
+    await send(exits.withdraw(accountId, payer as Hex));
+    assert.equal((await token.balanceOf(payer)) - heldWei, THREE);
+  });
+});
