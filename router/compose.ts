@@ -18,13 +18,14 @@ import { exposureMetrics } from "./adapters/exposureMetrics.ts";
 import { marketMetrics } from "./adapters/marketMetrics.ts";
 import { createMetrics } from "./adapters/metrics.ts";
 import { memoryRateLimits, postgresRateLimits } from "./adapters/rateLimits.ts";
-import { settlementMetrics } from "./adapters/settlementMetrics.ts";
+import { settledMoney, settlementMetrics } from "./adapters/settlementMetrics.ts";
 import { receiptSigner, recoverSigner, type ReceiptSigner } from "./adapters/signer/receiptSigner.ts";
 import { sqlNonces } from "./adapters/store/sqlNonces.ts";
 import { postgresDatabase } from "./adapters/store/postgresDatabase.ts";
 import { postgresLeadership } from "./adapters/store/postgresLeadership.ts";
 import { postgresNotices, type Notices } from "./adapters/store/postgresNotices.ts";
 import { openProjectedStore } from "./adapters/store/projectedStore.ts";
+import type { Tracing } from "./adapters/tracing.ts";
 import { refuseEndpoint } from "./adapters/upstream/endpointPolicy.ts";
 import { HttpUpstream } from "./adapters/upstream/httpUpstream.ts";
 import type { Config } from "./config.ts";
@@ -145,7 +146,11 @@ export async function compose(config: Config, log: Logger = createLogger(config.
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   marketMetrics(registry, catalog);
-  const metrics = createMetrics(registry, accounts);
+  const tracing =
+    config.otlpEndpoint === undefined ? undefined : await startTracing(config.otlpEndpoint, operatorId);
+  const counted = createMetrics(registry, accounts);
+  const metrics = tracing ? tracing.traced(counted) : counted;
+  const money = settledMoney(registry);
   const settlement = new Settlement({
     operatorId,
     store,
@@ -161,11 +166,12 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     graceSec: chain.contracts.graceSec,
     offer: (offerId) => catalog.offer(offerId),
     leads: () => storage.leads(),
-    onMined: async (accountIds) => {
+    onMined: async (accountIds, shortfallWei) => {
+      money.short(shortfallWei);
       for (const accountId of accountIds)
         if (accounts.snapshot(accountId)) await watch.loadAccount(accountId);
     },
-    onFinal: (accountId, nextSeq) => accounts.forget(accountId, nextSeq),
+    onFinal: (accountId, nextSeq) => money.settled(accounts.forget(accountId, nextSeq)),
   });
   settlementMetrics(registry, settlement, systemClock);
   exposureMetrics(registry, { exposure, accounts, silentMs: () => watch.silentMs(), rpc: chain.rpcStatus });
@@ -246,6 +252,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     refreshMarket: () => watch.refreshMarket(),
     registry,
     gate,
+    trace: tracing?.trace,
     problems: () => {
       const limit = exposure.closed();
       return limit === undefined ? [] : [settlementBehind(limit).message];
@@ -293,6 +300,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     await watch.stop();
     await upstream.close();
     await storage.close();
+    await tracing?.close();
     log.info({}, "router: stopped");
   };
   return {
@@ -302,6 +310,12 @@ export async function compose(config: Config, log: Logger = createLogger(config.
       return stopped;
     },
   };
+}
+
+/** Its packages take memory, which only those who want traces have to spend. */
+async function startTracing(endpoint: string, operatorId: number): Promise<Tracing> {
+  const { openTracing } = await import("./adapters/tracing.ts");
+  return openTracing(endpoint, operatorId);
 }
 
 const pause = async (ms: number, signal: AbortSignal): Promise<boolean> =>

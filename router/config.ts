@@ -73,6 +73,7 @@ const Environment = z.object({
   AI1NET_ACCEPT_JOURNAL_TAIL: flag.default(false),
   AI1NET_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
   DATABASE_URL: url(/^postgres(ql)?$/).optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(/^https?$/).optional(),
 });
 
 const DAY_MS = 86_400_000;
@@ -118,6 +119,8 @@ export interface Config {
   /** The operator's word that a journal whose end could not be verified is complete. */
   readonly acceptJournalTail: boolean;
   readonly logLevel: string;
+  /** Where traces go, OTLP over HTTP; undefined: nowhere. */
+  readonly otlpEndpoint: string | undefined;
   /** PostgreSQL instead of the files in `dataDir`. */
   readonly databaseUrl: string | undefined;
 }
@@ -170,6 +173,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     retentionMs: value.AI1NET_RETENTION_DAYS && value.AI1NET_RETENTION_DAYS * DAY_MS,
     acceptJournalTail: value.AI1NET_ACCEPT_JOURNAL_TAIL,
     logLevel: value.AI1NET_LOG_LEVEL,
+    otlpEndpoint: value.OTEL_EXPORTER_OTLP_ENDPOINT,
     databaseUrl: value.DATABASE_URL,
   };
 }

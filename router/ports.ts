@@ -4,6 +4,7 @@ import type { Hex } from "./model/bytes.ts";
 import type { Candidate } from "./model/candidate.ts";
 import type { KeyDay } from "./model/keyDay.ts";
 import type { App, MarketSnapshot, Model } from "./model/market.ts";
+import type { Wei } from "./model/money.ts";
 import type { Outcome } from "./model/outcome.ts";
 import type { PaymentAuthorization } from "./model/payment.ts";
 import type { ApiKey, BuiltBatch, Endpoint, Fact, RecordedOutcome } from "./model/record.ts";
@@ -430,13 +431,16 @@ export interface Homes {
 
 // ------------------------------------------------------------------- figures
 
-type Stage = "price" | "first_content" | "upstream" | "commit";
+/** `read` ends with the checked body, `price` with the ranked offers; `upstream` is the provider's part, `commit` the journal's. */
+type Stage = "read" | "price" | "first_content" | "upstream" | "meter" | "commit";
 
 /** Figures for the operator. Never throws. */
 export interface Metrics {
   request(route: string, status: number, seconds: number): void;
   stage(stage: Stage, seconds: number): void;
   attempt(result: "served" | UpstreamFault): void;
+  /** Rows became durable; `costWei` is what they cost, any app fee included. */
+  journaled(rows: number, costWei: Wei): void;
   /** A request was refused until more has settled. */
   overexposed(limit: ExposureLimit): void;
   /** A provider reported more units than were held; they are not billed. */
@@ -450,6 +454,21 @@ export interface Metrics {
     isDrift: boolean,
   ): void;
 }
+
+/** A request as a trace shows it. */
+export interface TracedRequest {
+  readonly requestId: string;
+  readonly method: string;
+  /** As in the metrics. */
+  readonly route: string;
+  /** May say of which trace the request is a part. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Of the answer, once there is one. */
+  status(): number;
+}
+
+/** Does `work`, a request, in a span of its own. */
+export type TraceRequest = (request: TracedRequest, work: () => Promise<void>) => Promise<void>;
 
 // ------------------------------------------------------------------ upstream
 

@@ -68,6 +68,12 @@ export function createMetrics(registry: Registry, accounts: AccountBook): Metric
     labelNames: ["limit"],
     registers,
   });
+  const rows = new Counter({ name: "ai1net_journaled_rows_total", help: "Rows made durable", registers });
+  const journaledTokens = new Counter({
+    name: "ai1net_journaled_tokens_total",
+    help: "What they cost, any app fee included",
+    registers,
+  });
   const tokens = (name: string, help: string, weiOf: (accountId: number) => bigint): Gauge =>
     new Gauge({
       name,
@@ -98,6 +104,10 @@ export function createMetrics(registry: Registry, accounts: AccountBook): Metric
     },
     attempt(result) {
       attemptsOf(result).inc();
+    },
+    journaled(count, costWei) {
+      rows.inc(count);
+      journaledTokens.inc(Number(costWei) / WEI_PER_TOKEN);
     },
     overexposed(limit) {
       overexposed.inc({ limit });

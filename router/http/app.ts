@@ -25,7 +25,7 @@ const stopping = (): Refusal =>
 
 /** The whole API. What it serves is counted by `deps.gate`, so that a stop can wait for it. */
 export function createApp(deps: AppDeps): Application {
-  const { gate, world } = deps;
+  const { gate, trace, world } = deps;
   const { metrics, logger } = world;
   const app = express();
   app.disable("x-powered-by").disable("etag").set("query parser", "simple");
@@ -42,15 +42,20 @@ export function createApp(deps: AppDeps): Application {
         metrics.request(route.path, res.statusCode, ms / 1000);
         logger.debug({ requestId, route: route.path, status: res.statusCode, ms: Math.round(ms) }, "request");
       });
-      const hasEntered = gate.enter();
-      try {
-        if (!hasEntered && route.isOperational !== true) throw stopping();
-        await route.handle({ req, res, requestId });
-      } catch (error) {
-        sendError(res, error, logger, requestId);
-      } finally {
-        if (hasEntered) gate.leave();
-      }
+      const answer = async (): Promise<void> => {
+        const hasEntered = gate.enter();
+        try {
+          if (!hasEntered && route.isOperational !== true) throw stopping();
+          await route.handle({ req, res, requestId });
+        } catch (error) {
+          sendError(res, error, logger, requestId);
+        } finally {
+          if (hasEntered) gate.leave();
+        }
+      };
+      const { method, headers } = req;
+      const request = { requestId, method, route: route.path, headers, status: () => res.statusCode };
+      await (trace ? trace(request, answer) : answer());
     };
 
   const routes = [

@@ -6,9 +6,10 @@ import type {
   Chain,
   ExitDesk,
   ProveRow,
-  Relay,
   RefuseEndpoint,
+  Relay,
   Store,
+  TraceRequest,
   VerifyEndpoint,
 } from "../ports.ts";
 import type { WalletRail } from "../request/walletPayment.ts";
@@ -56,6 +57,8 @@ export interface AppDeps {
   /** Figures for `/metrics`; prom-client's registry is one of these. */
   readonly registry: { readonly contentType: string; metrics(): Promise<string> };
   readonly gate: Gate;
+  /** Undefined: nobody collects traces. */
+  readonly trace?: TraceRequest | undefined;
   /** Why the router can't serve, apart from journal and gate; empty when it can. */
   readonly problems: () => readonly string[];
 }

@@ -128,10 +128,16 @@ export class AccountBook {
     entry.oldestSec ??= servedAtSec;
   }
 
-  /** Forgets rows that are final on chain, below `seq`. */
-  forget(accountId: number, seq: number): void {
+  /** Forgets rows that are final on chain, below `seq`. @returns what they cost */
+  forget(accountId: number, seq: number): Wei {
     const entry = this.#entries.get(accountId);
-    if (entry) entry.rows = entry.rows.filter((row) => row.seq >= seq);
+    if (!entry) return 0n;
+    let costWei = 0n;
+    entry.rows = entry.rows.filter((row) => {
+      if (row.seq < seq) costWei += row.costWei;
+      return row.seq >= seq;
+    });
+    return costWei;
   }
 
   availableWei(accountId: number): Wei {

@@ -54,15 +54,14 @@ export async function record(
       payment: (attempts.at(-1)?.amountWei ?? 0n) > 0n ? payment : undefined,
       attempts,
     });
-    world.funds.recorded(
-      key,
-      receipts.map(({ receipt: { seq, amountWei, servedAtSec } }) => ({
-        seq,
-        servedAtSec,
-        costWei: amountWei + feeWei(amountWei),
-      })),
-      world.clock.nowMs(),
-    );
+    const rows = receipts.map(({ receipt: { seq, amountWei, servedAtSec } }) => ({
+      seq,
+      servedAtSec,
+      costWei: amountWei + feeWei(amountWei),
+    }));
+    world.funds.recorded(key, rows, world.clock.nowMs());
+    const costWei = rows.reduce((sum, row) => sum + row.costWei, 0n);
+    world.metrics.journaled(rows.length, costWei);
     return receipts;
   } catch (error) {
     if (error instanceof AlreadyServed) throw alreadyServed(error.receipt, error.requestId);

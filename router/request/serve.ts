@@ -47,6 +47,7 @@ export async function serve(world: World, call: Call, reply: Reply): Promise<voi
   const asked = await call.read();
   const requestHash = requestHashOf(asked.received);
   if (world.journal.failure()) throw journalDown();
+  world.metrics.stage("read", (world.clock.nowMs() - startedAtMs) / 1000);
   const app = appOf(world, asked, accountOf(world, key.accountId));
   const { requestId } = call;
   const request = { requestId, key, demand: asked, requestHash, app, startedAtMs };
@@ -83,6 +84,7 @@ export async function serveFirst(
 ): Promise<SignedReceipt> {
   const { clock, metrics } = world;
   const { key, demand: asked, startedAtMs } = received;
+  const pricedFromMs = clock.nowMs();
 
   // Which model, if that is ours to say?
   const pick = asked.choice && (await pickModel(world, key, asked, asked.choice, startedAtMs));
@@ -95,7 +97,7 @@ export async function serveFirst(
   const traceOf = (served?: Candidate): object | undefined =>
     asked.wantsTrace ? traceJson({ asked, pick, model, route, failures, served }) : undefined;
   if (refusal) throw withTrace(refusal, traceOf());
-  metrics.stage("price", (clock.nowMs() - startedAtMs) / 1000);
+  metrics.stage("price", (clock.nowMs() - pricedFromMs) / 1000);
 
   const most = key.tokensPerMinute === undefined ? 0 : mostTokens(demand, ranked, sizes);
   const tokens = await limitTokens(world, key, most);
@@ -107,14 +109,15 @@ export async function serveFirst(
   let usedTokens = 0;
   try {
     const delivery = await forward(world, request, ranked, sizes, hold, reply, failures);
+    metrics.stage("upstream", (delivery.endedAtMs - delivery.startedAtMs) / 1000);
     const metered = await meter(world, demand, delivery);
     usedTokens = metered.promptUnits + metered.completionUnits;
+    metrics.stage("meter", (clock.nowMs() - delivery.endedAtMs) / 1000);
     isRecorded = true;
     const served = delivery.candidate.model;
     const receipts = await record(world, request, served.name, [...failures, metered.attempt]);
     const session = sessionKey(key, demand, served);
     if (session !== undefined) world.homes.set(session, delivery.candidate.offer.listingId);
-    metrics.stage("upstream", (delivery.endedAtMs - delivery.startedAtMs) / 1000);
     void world.usageComparison.consider(demand, delivery);
     const receipt = receipts.at(-1) as SignedReceipt;
     const trace = traceOf(delivery.candidate);

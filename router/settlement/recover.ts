@@ -68,9 +68,9 @@ async function confirm(
 ): Promise<boolean> {
   const { chain, store, journal, log, operatorId, onMined } = options;
   const { batchNo } = batch;
-  const isOurs =
-    batch.commitment.toLowerCase() === commitment.toLowerCase() ||
-    matchCommitment(operatorId, batch, await chain.shortfalls(batchNo), commitment) !== undefined;
+  const isPaidInFull = batch.commitment.toLowerCase() === commitment.toLowerCase();
+  const shortfalls = isPaidInFull ? [] : await chain.shortfalls(batchNo);
+  const isOurs = isPaidInFull || matchCommitment(operatorId, batch, shortfalls, commitment) !== undefined;
   if (!isOurs) {
     log.error({ batchNo, txHash }, "settlement: the chain has other bytes for this batch");
     await journal.append({ kind: "batchDropped", batchNo, commitment: batch.commitment });
@@ -80,7 +80,8 @@ async function confirm(
   await store.setBatchState(batchNo, "mined", txHash, blockNumber);
   const rows = batch.slices.reduce((sum, { count }) => sum + count, 0);
   log.info({ batchNo, rows, txHash, blockNumber }, "settlement: settled a batch");
-  await onMined([...new Set(batch.slices.map(({ accountId }) => accountId))]);
+  const shortfallWei = shortfalls.reduce((sum, each) => sum + each.shortfallWei, 0n);
+  await onMined([...new Set(batch.slices.map(({ accountId }) => accountId))], shortfallWei);
   return true;
 }
 

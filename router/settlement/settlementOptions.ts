@@ -25,8 +25,8 @@ export interface SettlementOptions {
   readonly offer: (offerId: number) => OfferTimes | undefined;
   /** Whether this process settles for the operator; false while another replica does. */
   readonly leads: () => Promise<boolean>;
-  /** Accounts whose money a batch has just moved on chain. */
-  readonly onMined: (accountIds: readonly number[]) => Promise<void>;
+  /** Accounts whose money a batch has just moved on chain, and what was missing there. */
+  readonly onMined: (accountIds: readonly number[], shortfallWei: bigint) => Promise<void>;
   /** Rows that are final: account and the sequence number after the last of them. */
   readonly onFinal: (accountId: number, nextSeq: number) => void;
 }

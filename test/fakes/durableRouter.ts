@@ -76,7 +76,7 @@ export async function openDurableRouter(
     onMined: async (ids) => {
       for (const id of ids) await watch.loadAccount(id);
     },
-    onFinal: (accountId, nextSeq) => accounts.forget(accountId, nextSeq),
+    onFinal: (accountId, nextSeq) => void accounts.forget(accountId, nextSeq),
   });
   await settlement.open();
   return {

@@ -119,6 +119,9 @@ class FakeMetrics implements Metrics {
   attempt(...figures: unknown[]): void {
     this.seen.push(["attempt", ...figures]);
   }
+  journaled(...figures: unknown[]): void {
+    this.seen.push(["journaled", ...figures]);
+  }
   overexposed(...figures: unknown[]): void {
     this.seen.push(["overexposed", ...figures]);
   }
