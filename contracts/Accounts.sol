@@ -42,6 +42,7 @@ abstract contract Accounts is IEscrow, EIP712, BoundedPause {
     mapping(bytes32 termsHash => uint32 accountId) private _accountIds;
     mapping(bytes32 grant => bool) private _usedGrants;
     mapping(uint32 accountId => Exit) private _exits;
+    mapping(address owner => uint32[]) private _accountsOf;
 
     modifier onlyOwnerOf(uint32 accountId) {
         address owner = _terms[accountId].owner;
@@ -231,6 +232,15 @@ abstract contract Accounts is IEscrow, EIP712, BoundedPause {
     }
 
     /// @inheritdoc IEscrow
+    function balanceOf(address owner) external view returns (uint256 sum) {
+        uint32[] storage ids = _accountsOf[owner];
+        for (uint256 i = 0; i < ids.length; ++i) {
+            AccountWord stored = _accounts[ids[i]];
+            sum += uint256(stored.balance()) + stored.credits();
+        }
+    }
+
+    /// @inheritdoc IEscrow
     function name() external view returns (string memory) {
         return _EIP712Name();
     }
@@ -272,6 +282,7 @@ abstract contract Accounts is IEscrow, EIP712, BoundedPause {
         accountId = ++accountCount;
         _accountIds[_termsHash(terms)] = accountId;
         _terms[accountId] = terms;
+        _accountsOf[terms.owner].push(accountId);
         _accounts[accountId] = AccountWordLib.open(terms.operatorId, terms.strict, terms.maxAppFeePct);
         emit AccountOpened(accountId, terms.owner, terms.operatorId, terms.signer, terms.strict, terms.maxAppFeePct);
     }

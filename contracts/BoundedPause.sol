@@ -15,6 +15,8 @@ abstract contract BoundedPause is IBoundedPause {
     uint32 public immutable coolDown;
 
     /// @inheritdoc IBoundedPause
+    uint40 public pausedFrom;
+    /// @inheritdoc IBoundedPause
     uint40 public pausedUntil;
 
     modifier whenNotPaused() {
@@ -42,7 +44,7 @@ abstract contract BoundedPause is IBoundedPause {
         uint40 earliest = nextPauseAt();
         require(block.timestamp >= earliest, BoundedPause_TooSoon(block.timestamp, earliest));
         uint40 until = uint40(block.timestamp + duration);
-        pausedUntil = until;
+        (pausedFrom, pausedUntil) = (uint40(block.timestamp), until);
         emit Paused(until);
     }
 

@@ -1,78 +1,43 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {BondClaims} from "./BondClaims.sol";
+import {Challenges} from "./Challenges.sol";
+import {IChallenges} from "./interfaces/IChallenges.sol";
 import {IDisputes} from "./interfaces/IDisputes.sol";
 import {IEscrow} from "./interfaces/IEscrow.sol";
 import {ILedger} from "./interfaces/ILedger.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
-import {AccountWordLib} from "./libraries/AccountWord.sol";
-import {RowPayment} from "./libraries/RowPayment.sol";
-import {Signatures} from "./libraries/Signatures.sol";
+import {IRowPayments} from "./interfaces/IRowPayments.sol";
+import {Windows} from "./libraries/Windows.sol";
+import {ReceiptEvidence} from "./ReceiptEvidence.sol";
+import {RowPayments} from "./RowPayments.sol";
+import {SelfSettlement} from "./SelfSettlement.sol";
 
-contract Disputes is IDisputes {
-    using SafeERC20 for IERC20;
-
-    /// @dev What one piece of evidence asks for, in wei.
-    struct Claim {
-        Evidence kind;
-        bytes32 evidence;
-        uint24 operatorId;
-        uint32 accountId;
-        uint40 seq;
-        uint32 providerId; // who lacks `compensation`
-        uint96 refund;
-        uint96 compensation;
-    }
-
-    // -------------------------------------------------------------- constants
-
-    uint96 public constant MIN_PENALTY = 1e18;
-    uint96 public constant MAX_PENALTY = 1_000_000e18;
-    /// @notice The challenger's part of the penalty. The rest is lost to everybody, so that an operator that brings
-    /// evidence against itself loses it.
-    uint256 public constant REWARD_BPS = 5_000;
-    /// @notice Nobody's: what arrives here is gone.
-    address public constant SINK = 0x000000000000000000000000000000000000dEaD;
-    uint256 private constant BPS = 10_000;
-
-    // ---------------------------------------------------------------- storage
-
+/// @title Disputes
+/// @notice Turns an operator's signatures, or its silence, into claims on its bond.
+contract Disputes is SelfSettlement {
     /// @inheritdoc IDisputes
-    address public immutable registry;
-    /// @inheritdoc IDisputes
-    address public immutable escrow;
-    /// @inheritdoc IDisputes
-    address public immutable ledger;
-    /// @inheritdoc IDisputes
-    uint96 public immutable penalty;
-    IERC20 private immutable _token;
-    uint256 private immutable _grace;
+    IChallenges public immutable challenges;
 
-    /// @inheritdoc IDisputes
-    mapping(bytes32 digest => bool) public isUsed;
-    /// @inheritdoc IDisputes
-    mapping(uint24 operatorId => uint256) public debtOf;
-    mapping(uint24 operatorId => mapping(uint32 accountId => mapping(uint40 seq => Judgement))) private _judgements;
-
-    constructor(address registry_, address escrow_, address ledger_, uint96 penalty_) {
-        require(registry_ != address(0) && escrow_ != address(0) && ledger_ != address(0), Disputes_ZeroAddress());
-        require(IRegistry(registry_).disputes() == address(this), Disputes_Miswired(registry_));
-        require(IEscrow(escrow_).disputes() == address(this), Disputes_Miswired(escrow_));
-        require(
-            penalty_ >= MIN_PENALTY && penalty_ <= MAX_PENALTY,
-            Disputes_PenaltyOutOfRange(penalty_, MIN_PENALTY, MAX_PENALTY)
-        );
-        registry = registry_;
-        escrow = escrow_;
-        ledger = ledger_;
-        penalty = penalty_;
-        _token = IERC20(IRegistry(registry_).token());
-        _grace = IRegistry(registry_).grace();
-        // The Escrow pulls what this contract gives it, and this contract holds nothing between calls.
-        _token.forceApprove(escrow_, type(uint256).max);
+    constructor(
+        address registry_,
+        address escrow_,
+        address ledger_,
+        Windows memory windows,
+        uint96 penalty_
+    )
+        ReceiptEvidence(
+            registry_,
+            escrow_,
+            ledger_,
+            new RowPayments(ILedger(ledger_), IEscrow(escrow_), IRegistry(registry_))
+        )
+        BondClaims(registry_, escrow_, penalty_)
+        SelfSettlement(windows)
+    {
+        challenges = new Challenges(registry_, escrow_, ledger_, _rowPayments, penalty_ / 10);
     }
 
     // --------------------------------------------------------------- evidence
@@ -85,7 +50,7 @@ contract Disputes is IDisputes {
     ) external {
         // Check
         bytes32 digest = _requireSigned(receipt, signature);
-        ILedger.Row memory row = ILedger(ledger).proveRow(proof);
+        (ILedger.Row memory row, IRowPayments.Payment memory payment) = _rowPayments.paymentOf(proof);
         require(
             row.operatorId == receipt.operatorId && row.accountId == receipt.accountId && row.seq == receipt.seq,
             Disputes_OtherRow(row.operatorId, row.accountId, row.seq)
@@ -100,22 +65,23 @@ contract Disputes is IDisputes {
         // Effect
         isUsed[digest] = true;
         uint256 due = billable ? _priceDown(receipt, offer) : 0;
-        uint8 maxAppFeePct = _maxAppFeePct(row.accountId);
-        uint256 dueOfPayer = due + RowPayment.appFeeDown(due, receipt.appId, maxAppFeePct, IRegistry(registry));
-        uint256 taken = RowPayment.paidDown(proof, row.amount, row.appId, maxAppFeePct, IRegistry(registry));
-        uint256 got = IRegistry(registry).offer(row.offerId).providerId == offer.providerId ? row.amount : 0;
-        uint256 alreadyRefunded = _judgements[row.operatorId][row.accountId][row.seq].refunded;
+        uint256 dueOfPayer = due + _rowPayments.appFeeDown(due, receipt.appId, row.accountId);
+        uint256 refunded = _judgements[row.operatorId][row.accountId][row.seq].refunded;
+        uint96 refund = uint96(Math.saturatingSub(payment.taken, dueOfPayer + refunded));
+        if (refund != 0) _reverseFees(row, refund);
         _pay(
-            Claim({
+            Demand({
                 kind: Evidence.Row,
                 evidence: digest,
                 operatorId: row.operatorId,
                 accountId: row.accountId,
                 seq: row.seq,
                 providerId: offer.providerId,
-                refund: uint96(Math.saturatingSub(taken, dueOfPayer + alreadyRefunded)),
-                compensation: _netOfFee(Math.saturatingSub(due, got), receipt.servedAt)
-            })
+                refund: refund,
+                compensation: _netOfFee(Math.saturatingSub(due, _gotOf(row, offer.providerId)), receipt.servedAt),
+                challenger: msg.sender
+            }),
+            false
         );
     }
 
@@ -141,7 +107,7 @@ contract Disputes is IDisputes {
         // Effect
         judged.equivocated = true;
         _pay(
-            Claim({
+            Demand({
                 kind: Evidence.Equivocation,
                 evidence: evidence,
                 operatorId: a.operatorId,
@@ -149,80 +115,67 @@ contract Disputes is IDisputes {
                 seq: a.seq,
                 providerId: IRegistry(registry).offer(a.offerId).providerId,
                 refund: 0,
-                compensation: _surelyUnpaid(a, b)
-            })
+                compensation: _surelyUnpaid(a, b),
+                challenger: msg.sender
+            }),
+            false
+        );
+    }
+
+    // -------------------------------------------------------- Challenges only
+
+    /// @inheritdoc IDisputes
+    function payUnauthorized(Unauthorized calldata charge) external returns (uint96 reversed) {
+        // Check
+        require(msg.sender == address(challenges), Disputes_NotChallenges(msg.sender));
+        Judgement storage judged = _judgements[charge.operatorId][charge.accountId][charge.seq];
+        uint96 refund = uint96(Math.saturatingSub(charge.taken, judged.refunded));
+        // Other evidence may have taken everything before.
+        if (refund == 0 && judged.penalized) return 0;
+
+        // Effect, Interaction
+        uint256 lacking = Math.saturatingSub(refund, freeOfRefunds(charge.operatorId));
+        reversed = uint96(Math.min(lacking, charge.frozen));
+        judged.refunded += reversed;
+        uint256 feeUp = Math.ceilDiv(uint256(charge.paid) * ILedger(ledger).protocolFeeBps(charge.servedFrom), BPS);
+        ILedger(ledger).reverse(charge.operatorId, charge.epoch, charge.listingId, charge.appId, feeUp);
+        _pay(
+            Demand({
+                kind: Evidence.Unauthorized,
+                evidence: keccak256(abi.encode(charge.accountId, charge.seq)),
+                operatorId: charge.operatorId,
+                accountId: charge.accountId,
+                seq: charge.seq,
+                providerId: 0,
+                refund: refund - reversed,
+                compensation: 0,
+                challenger: charge.challenger
+            }),
+            reversed != 0
         );
     }
 
     // ------------------------------------------------------------------ views
 
     /// @inheritdoc IDisputes
-    function judgement(uint24 operatorId, uint32 accountId, uint40 seq) external view returns (Judgement memory) {
-        return _judgements[operatorId][accountId][seq];
+    function rowPayments() external view returns (IRowPayments) {
+        return _rowPayments;
     }
 
     // ---------------------------------------------------------------- private
 
-    /// @dev Takes what is due from the bond and pays it out, in the order of IDisputes.
-    function _pay(Claim memory claim) private {
-        Judgement storage judged = _judgements[claim.operatorId][claim.accountId][claim.seq];
-        uint256 penaltyDue = judged.penalized ? 0 : penalty;
-        uint256 due = uint256(claim.refund) + claim.compensation + penaltyDue;
-        require(due != 0, Disputes_NothingLeft(claim.evidence));
-
-        // Effect
-        judged.penalized = true;
-        judged.refunded += claim.refund;
-
-        // Interaction, with the contracts of this deployment only: the bond comes in...
-        uint96 left = IRegistry(registry).slash(claim.operatorId, uint96(Math.min(due, type(uint96).max)));
-        uint96 refund = uint96(Math.min(left, claim.refund));
-        left -= refund;
-        uint96 compensation = uint96(Math.min(left, claim.compensation));
-        left -= compensation;
-        _recordDebt(claim, claim.refund - refund, claim.compensation - compensation);
-        uint96 reward = uint96((left * REWARD_BPS) / BPS);
-        emit EvidencePaid(
-            claim.operatorId,
-            claim.accountId,
-            msg.sender,
-            claim.kind,
-            claim.seq,
-            claim.evidence,
-            compensation == 0 ? 0 : claim.providerId,
-            refund,
-            compensation,
-            left,
-            reward
-        );
-
-        // ...and goes out, to the last wei.
-        if (refund != 0) IEscrow(escrow).refund(claim.accountId, refund);
-        if (compensation != 0) IEscrow(escrow).compensate(claim.providerId, compensation);
-        if (reward != 0) _token.safeTransfer(msg.sender, reward);
-        if (left != reward) _token.safeTransfer(SINK, left - reward);
+    /// @dev What the row's price gave to this provider, in its batch or, if it settled that itself, before.
+    function _gotOf(ILedger.Row memory row, uint32 providerId) private view returns (uint256) {
+        return IRegistry(registry).offer(row.offerId).providerId == providerId ? row.amount : 0;
     }
 
-    function _recordDebt(Claim memory claim, uint96 refund, uint96 compensation) private {
-        if (refund == 0 && compensation == 0) return;
-        debtOf[claim.operatorId] += uint256(refund) + compensation;
-        emit DebtRecorded(claim.operatorId, claim.accountId, claim.providerId, refund, compensation);
-    }
-
-    /// @dev The digest of a receipt that a receipt key of its operator signed. Receipts of another chain or Ledger have
-    /// another digest, which recovers to nobody known.
-    function _requireSigned(
-        ILedger.Receipt calldata receipt,
-        bytes calldata signature
-    ) private view returns (bytes32 digest) {
-        digest = ILedger(ledger).hashReceipt(receipt);
-        address signer = Signatures.recover(digest, signature);
-        require(
-            signer != address(0) &&
-                receipt.operatorId != 0 &&
-                IRegistry(registry).operatorOfReceiptKey(signer) == receipt.operatorId,
-            Disputes_NotSigned(digest, signer)
-        );
+    /// @dev Of a row that took too much, no more than its own fee stops counting.
+    function _reverseFees(ILedger.Row memory row, uint96 refund) private {
+        uint256 epoch = ILedger(ledger).epochOf(row.operatorId, row.batchNo);
+        uint256 amount = Math.min(refund, row.amount);
+        uint256 feeUp = Math.ceilDiv(amount * ILedger(ledger).protocolFeeBps(row.servedFrom), BPS);
+        uint32 listingId = IRegistry(registry).offer(row.offerId).listingId;
+        ILedger(ledger).reverse(row.operatorId, epoch, listingId, row.appId, feeUp);
     }
 
     /// @dev All that a row and its receipt have in common; the batch's span is what a row knows of time. What an account
@@ -239,20 +192,6 @@ contract Disputes is IDisputes {
             receipt.servedAt <= row.servedTo;
     }
 
-    function _isBillable(IRegistry.Offer memory offer, uint40 servedAt) private view returns (bool) {
-        return offer.createdAt != 0 && offer.createdAt <= servedAt && servedAt <= offer.retiresAt + _grace;
-    }
-
-    /// @dev What a receipt is worth: what it says, and no more than its offer's list.
-    function _priceDown(ILedger.Receipt calldata receipt, IRegistry.Offer memory offer) private pure returns (uint256) {
-        if (receipt.timing == 0) return 0;
-        uint256 listed =
-            uint256(receipt.inputUnits) * offer.inputPrice +
-                uint256(receipt.outputUnits) * offer.outputPrice +
-                offer.requestPrice;
-        return Math.min(receipt.amount, listed);
-    }
-
     /// @dev Of two receipts of one provider for one sequence number, one at most is ever settled.
     function _surelyUnpaid(ILedger.Receipt calldata a, ILedger.Receipt calldata b) private view returns (uint96) {
         IRegistry.Offer memory offerA = IRegistry(registry).offer(a.offerId);
@@ -261,16 +200,5 @@ contract Disputes is IDisputes {
         if (!_isBillable(offerA, a.servedAt) || !_isBillable(offerB, b.servedAt)) return 0;
         (uint256 priceA, uint256 priceB) = (_priceDown(a, offerA), _priceDown(b, offerB));
         return priceA < priceB ? _netOfFee(priceA, a.servedAt) : _netOfFee(priceB, b.servedAt);
-    }
-
-    /// @dev What a provider would have been credited: the protocol's fee never comes from a bond. `amount` is at most a
-    /// receipt's.
-    function _netOfFee(uint256 amount, uint40 servedAt) private view returns (uint96) {
-        if (amount == 0) return 0;
-        return uint96(amount - (amount * ILedger(ledger).protocolFeeBps(servedAt)) / BPS);
-    }
-
-    function _maxAppFeePct(uint32 accountId) private view returns (uint8) {
-        return (IEscrow(escrow).account(accountId).flags >> AccountWordLib.APP_FEE_PCT_SHIFT) & 0x1f;
     }
 }

@@ -8,6 +8,7 @@ import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProo
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {BoundedPause} from "./BoundedPause.sol";
+import {IDisputes} from "./interfaces/IDisputes.sol";
 import {IEscrow} from "./interfaces/IEscrow.sol";
 import {ILedger} from "./interfaces/ILedger.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
@@ -16,6 +17,7 @@ import {GroupTree} from "./libraries/GroupTree.sol";
 import {ListingMetrics} from "./libraries/ListingMetrics.sol";
 import {OfferTable} from "./libraries/OfferTable.sol";
 import {ReceiptHash} from "./libraries/ReceiptHash.sol";
+import {SelfSettled} from "./libraries/SelfSettled.sol";
 import {Words} from "./libraries/Words.sol";
 import {Windows, WindowsLib} from "./libraries/Windows.sol";
 
@@ -24,6 +26,7 @@ import {Windows, WindowsLib} from "./libraries/Windows.sol";
 contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
     using BatchFormat for BatchFormat.Header;
     using ListingMetrics for Metrics;
+    using OfferTable for OfferTable.Entry;
     using OfferTable for OfferTable.Entry[];
     using Words for uint256[];
     using GroupTree for uint256[];
@@ -35,6 +38,20 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         uint256 unpaid; // of `amount`
         uint256 appFees; // paid on top of `amount`
         uint256 protocolFee; // out of what was paid of `amount`
+        uint256 rebates; // out of `protocolFee`, back to accounts as credits
+        uint256 feeBps; // no wei: the protocol fee of the time of service
+    }
+
+    /// @dev What each app of a batch got, by its index in the table, in wei.
+    struct AppTotals {
+        uint256[] fees; // its own fees
+        uint256[] paid; // what its requests paid, without them
+    }
+
+    /// @dev A share of the protocol fee that goes back to payers, and the epoch from which on it does.
+    struct RebateShare {
+        uint40 fromEpoch;
+        uint16 shareBps;
     }
 
     /// @dev A protocol fee and the time of service from which on it applies.
@@ -51,6 +68,7 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         uint32 current; // first batch of `bucket`
         uint32 previous; // first batch of the bucket before; `current` if that had none
         uint40 bucket; // block.timestamp / challengeWindow, at the last batch
+        bool hasSelfSettled; // a provider of its settled a receipt itself: rows may have to be skipped
     }
 
     // -------------------------------------------------------------- constants
@@ -61,6 +79,7 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
     uint256 public constant MAX_AMOUNT = 1_000_000_000 ether;
     uint16 public constant MAX_PROTOCOL_FEE_BPS = 1_000;
     uint16 public constant MAX_OPERATOR_SHARE_BPS = 5_000;
+    uint16 public constant MAX_REBATE_SHARE_BPS = 2_000;
     uint256 public constant FEE_NOTICE = 1 days;
     uint256 private constant BPS = 10_000;
 
@@ -70,7 +89,7 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
     address public immutable registry;
     /// @inheritdoc ILedger
     address public immutable escrow;
-    /// @notice Seconds of an epoch.
+    /// @inheritdoc ILedger
     uint256 public immutable epochLength;
     /// @inheritdoc ILedger
     uint16 public immutable operatorShareBps;
@@ -81,6 +100,10 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
     /// @inheritdoc ILedger
     mapping(uint24 operatorId => mapping(uint32 batchNo => bytes32)) public commitmentOf;
     mapping(uint256 epoch => mapping(uint24 operatorId => mapping(uint32 listingId => Metrics))) private _metrics;
+    /// @inheritdoc ILedger
+    mapping(uint256 epoch => mapping(uint24 operatorId => mapping(uint32 appId => uint128))) public appFees;
+    /// @dev Every rebate share ever, ascending by epoch, since rewards ask for past ones.
+    RebateShare[] private _rebateShares;
     /// @dev Every protocol fee ever, ascending by time, since a batch may settle late.
     FeeChange[] private _feeChanges;
 
@@ -90,12 +113,14 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         Windows memory windows,
         uint16 protocolFeeBps_,
         uint16 operatorShareBps_,
+        uint16 rebateShareBps_,
         address owner_,
         address guardian_
     ) Ownable(owner_) EIP712("AI1NET Ledger", "1") BoundedPause(guardian_, windows) {
         WindowsLib.check(windows);
         _requireFee(protocolFeeBps_, MAX_PROTOCOL_FEE_BPS);
         _requireFee(operatorShareBps_, MAX_OPERATOR_SHARE_BPS);
+        _requireFee(rebateShareBps_, MAX_REBATE_SHARE_BPS);
         registry = registry_;
         escrow = escrow_;
         epochLength = windows.epoch;
@@ -103,6 +128,14 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         operatorShareBps = operatorShareBps_;
         _feeChanges.push(FeeChange({effectiveAt: 0, feeBps: protocolFeeBps_}));
         emit ProtocolFeeScheduled(protocolFeeBps_, 0);
+        _rebateShares.push(RebateShare({fromEpoch: 0, shareBps: rebateShareBps_}));
+        emit RebateShareScheduled(rebateShareBps_, 0);
+    }
+
+    modifier onlyDisputes() {
+        address disputes = IRegistry(registry).disputes();
+        require(msg.sender == disputes, Ledger_NotDisputes(msg.sender, disputes));
+        _;
     }
 
     // ----------------------------------------------------------------- settle
@@ -110,7 +143,7 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
     /// @inheritdoc ILedger
     function settle(uint24 operatorId, bytes calldata batch) external whenNotPaused {
         BatchFormat.Header memory header = BatchFormat.readHeader(batch);
-        _beginBatch(operatorId, header);
+        bool skips = _beginBatch(operatorId, header);
         uint256[] memory billing = IRegistry(registry).billing(
             operatorId,
             msg.sender,
@@ -121,16 +154,28 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         );
 
         Totals memory totals;
+        totals.feeBps = protocolFeeBps(header.servedFrom);
         OfferTable.Entry[] memory offers = OfferTable.load(billing, header.nOffers);
-        uint256[] memory groups = _price(batch, header, offers, billing, totals);
-        uint256[] memory debits = IEscrow(escrow).debit(operatorId, groups);
-        (bytes32 groupRoot, uint256[] memory appFees) = _attribute(operatorId, batch, header, offers, debits, totals);
-        _distribute(operatorId, batch, header, offers, appFees, totals);
+        uint256[] memory groups = _price(batch, header, offers, billing, totals, skips);
+        uint256[] memory debits;
+        (debits, totals.rebates) = IEscrow(escrow).debit(operatorId, groups, _rebates(header, totals));
+        (bytes32 groupRoot, AppTotals memory apps) = _attribute(
+            operatorId,
+            batch,
+            header,
+            offers,
+            groups,
+            debits,
+            totals
+        );
+        _distribute(operatorId, batch, header, offers, apps, totals);
         _commit(operatorId, header, keccak256(batch[:header.tablesEnd()]), groupRoot, totals);
+        if (totals.unpaid != 0) _recordShortfalls(operatorId, offers, totals);
     }
 
     /// @dev Takes the next batch number: the same bytes never settle twice.
-    function _beginBatch(uint24 operatorId, BatchFormat.Header memory header) private {
+    /// @return skips whether rows of this operator were self-settled
+    function _beginBatch(uint24 operatorId, BatchFormat.Header memory header) private returns (bool skips) {
         Batches memory batches = _batches[operatorId];
         uint32 expected = batches.next;
         require(header.batchNo == expected, Ledger_BadBatchNo(header.batchNo, expected));
@@ -147,6 +192,7 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         }
         batches.next = expected + 1;
         _batches[operatorId] = batches;
+        return batches.hasSelfSettled;
     }
 
     /// @dev Prices every row into `offers` and `totals`, and gives what Escrow.debit takes: a word per group.
@@ -155,8 +201,9 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         BatchFormat.Header memory header,
         OfferTable.Entry[] memory offers,
         uint256[] memory billing,
-        Totals memory totals
-    ) private pure returns (uint256[] memory groups) {
+        Totals memory totals,
+        bool skips
+    ) private view returns (uint256[] memory groups) {
         totals.rows = header.rowsIn(batch.length);
         require(totals.rows <= MAX_ROWS, Ledger_TooManyRows(totals.rows, MAX_ROWS));
         groups = new uint256[](header.nGroups);
@@ -171,9 +218,9 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
                 require(count != 0, Ledger_EmptyGroup(i));
                 require(appIndex < header.nApps, Ledger_BadAppIndex(i, appIndex));
 
-                uint256 amount = OfferTable.amount(
-                    offers.addRows(batch, offset + BatchFormat.GROUP_HEAD_BYTES, end, i)
-                );
+                uint256 sum = offers.addRows(batch, offset + BatchFormat.GROUP_HEAD_BYTES, end, i);
+                if (skips) sum -= _takeOutSelfSettled(offers, BatchFormat.groupAt(batch, offset, count), groups, i);
+                uint256 amount = OfferTable.amount(sum);
                 total += amount;
                 uint256 appFeeBps = billing.get(2 * header.nOffers + appIndex);
                 groups.set(i, (uint256(accountId) << 224) | (count << 208) | (appFeeBps << 192) | amount);
@@ -185,16 +232,41 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         require(total <= MAX_AMOUNT, Ledger_AmountTooHigh(total, MAX_AMOUNT));
     }
 
+    /// @dev Takes the rows of group `i` that a provider settled itself out of the table again, and gives their sum. Only
+    /// for operators that let it come to that, so nobody else pays for looking.
+    function _takeOutSelfSettled(
+        OfferTable.Entry[] memory offers,
+        bytes calldata group,
+        uint256[] memory groups,
+        uint256 i
+    ) private view returns (uint256 sum) {
+        (uint32 accountId, , uint256 count) = BatchFormat.readGroupHead(group, 0);
+        uint40 startSeq = IEscrow(escrow).account(accountId).nextSeq;
+        for (uint256 j; j < i; ++j)
+            if (groups.get(j) >> 224 == accountId) startSeq += uint16(groups.get(j) >> 208);
+        uint256[] memory rows = SelfSettled.rowsOf(IEscrow(escrow), accountId, startSeq, count);
+        for (uint256 row; row < count; ++row)
+            if (SelfSettled.has(rows, row)) sum += offers.takeOut(group, row);
+    }
+
+    /// @dev The word that Escrow.debit takes for rebates.
+    function _rebates(BatchFormat.Header memory header, Totals memory totals) private view returns (uint256) {
+        uint256 rate = totals.feeBps * rebateShareBps(epochAt(block.timestamp));
+        return rate == 0 ? 0 : (rate << 8) | header.nOffers;
+    }
+
     /// @dev From what each group paid: its leaf, its app's fee and, if it was short, which rows went unpaid.
     function _attribute(
         uint24 operatorId,
         bytes calldata batch,
         BatchFormat.Header memory header,
         OfferTable.Entry[] memory offers,
+        uint256[] memory groups,
         uint256[] memory debits,
         Totals memory totals
-    ) private returns (bytes32 groupRoot, uint256[] memory appFees) {
-        appFees = new uint256[](header.nApps);
+    ) private returns (bytes32 groupRoot, AppTotals memory apps) {
+        apps.fees = new uint256[](header.nApps);
+        apps.paid = new uint256[](header.nApps);
         uint256[] memory tree = GroupTree.allocate(header.nGroups);
         uint256 offset = header.tablesEnd();
         // Unchecked: offsets were checked when the groups were priced, and all fees are less than MAX_AMOUNT.
@@ -203,6 +275,7 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
                 (uint32 accountId, uint256 appIndex, uint256 count) = BatchFormat.readGroupHead(batch, offset);
                 bytes calldata group = BatchFormat.groupAt(batch, offset, count);
                 uint256 debited = debits.get(i);
+                uint256 paid = uint128(groups.get(i));
                 uint256 appFee = uint88(debited >> 128);
                 uint128 shortfall = uint128(debited);
                 tree.setLeaf(i, GroupTree.leaf(uint40(debited >> 216), shortfall, group));
@@ -211,9 +284,15 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
                     uint256 appUnpaid = Math.min(appFee, shortfall);
                     appFee -= appUnpaid;
                     totals.unpaid += shortfall - appUnpaid;
-                    offers.noteUnpaid(group, shortfall - appUnpaid);
+                    paid -= shortfall - appUnpaid;
+                    offers.noteUnpaid(
+                        group,
+                        shortfall - appUnpaid,
+                        SelfSettled.rowsOf(IEscrow(escrow), accountId, uint40(debited >> 216), count)
+                    );
                 }
-                appFees.set(appIndex, appFees.get(appIndex) + appFee);
+                apps.fees.set(appIndex, apps.fees.get(appIndex) + appFee);
+                apps.paid.set(appIndex, apps.paid.get(appIndex) + paid);
                 offset += group.length;
             }
         }
@@ -226,33 +305,51 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         bytes calldata batch,
         BatchFormat.Header memory header,
         OfferTable.Entry[] memory offers,
-        uint256[] memory appFees,
+        AppTotals memory apps,
         Totals memory totals
     ) private {
         uint256 epoch = epochAt(block.timestamp);
         mapping(uint32 => Metrics) storage listings = _metrics[epoch][operatorId];
-        uint256 feeBps = protocolFeeBps(header.servedFrom);
-        uint256[] memory credits = new uint256[](offers.length + appFees.length + 1);
+        uint256[] memory credits = new uint256[](offers.length + apps.fees.length + 1);
         uint256 n;
         for (uint256 i; i < offers.length; ++i) {
             OfferTable.Entry memory offer = offers[i];
             uint256 paid = OfferTable.amount(offer.sum) - offer.unpaid;
-            uint256 protocolFeeDown = (paid * feeBps) / BPS;
+            uint256 protocolFeeDown = (paid * totals.feeBps) / BPS;
             totals.protocolFee += protocolFeeDown;
-            listings[offer.listingId].add(paid, offer.sum, offer.failures);
-            n = _push(credits, n, IEscrow.Earner.Provider, offer.providerId, paid - protocolFeeDown);
+            listings[offer.listingId()].add(protocolFeeDown, offer.sum, offer.timed, offer.failures);
+            n = _push(credits, n, IEscrow.Earner.Provider, offer.providerId(), paid - protocolFeeDown);
         }
-        for (uint256 i; i < appFees.length; ++i) {
-            totals.appFees += appFees[i];
+        for (uint256 i; i < apps.fees.length; ++i) {
             uint32 appId = BatchFormat.tableId(batch, header.nOffers + i);
-            n = _push(credits, n, IEscrow.Earner.App, appId, appFees[i]);
+            if (appId == 0) continue;
+            totals.appFees += apps.fees[i];
+            n = _push(credits, n, IEscrow.Earner.App, appId, apps.fees[i]);
+            // Fees are rounded per offer, this per app: a wei less per offer, so that apps never add up to more.
+            uint256 feeDown = Math.saturatingSub((apps.paid[i] * totals.feeBps) / BPS, offers.length);
+            if (feeDown != 0) appFees[epoch][operatorId][appId] += uint128(feeDown);
         }
         uint256 operatorShareDown = (totals.protocolFee * operatorShareBps) / BPS;
         n = _push(credits, n, IEscrow.Earner.Operator, operatorId, operatorShareDown);
         assembly ("memory-safe") {
             mstore(credits, n)
         }
-        IEscrow(escrow).credit(operatorId, epoch, credits, uint128(totals.protocolFee - operatorShareDown));
+        uint256 poolFee = totals.protocolFee - operatorShareDown - totals.rebates;
+        IEscrow(escrow).credit(operatorId, epoch, credits, uint128(poolFee));
+    }
+
+    /// @dev What providers went without becomes a claim on the operator's bond, less the fee, which never comes from there.
+    function _recordShortfalls(
+        uint24 operatorId,
+        OfferTable.Entry[] memory offers,
+        Totals memory totals
+    ) private {
+        uint256[] memory claims = new uint256[](offers.length);
+        for (uint256 i; i < offers.length; ++i) {
+            uint256 unpaid = offers[i].unpaid;
+            claims[i] = (uint256(offers[i].providerId()) << 224) | (unpaid - (unpaid * totals.feeBps) / BPS);
+        }
+        IDisputes(IRegistry(registry).disputes()).recordShortfalls(operatorId, claims);
     }
 
     /// @dev Appends a credit to the first `n`, unless it is nothing, and returns how many there are.
@@ -285,7 +382,8 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
             uint128(totals.amount),
             uint128(totals.appFees),
             uint128(totals.protocolFee),
-            uint128(totals.unpaid)
+            uint128(totals.unpaid),
+            uint128(totals.rebates)
         );
     }
 
@@ -360,8 +458,48 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         return bucket == batches.bucket + 1 ? batches.current : batches.next;
     }
 
+    /// @inheritdoc ILedger
+    function epochOf(uint24 operatorId, uint32 batchNo) external view returns (uint256) {
+        Batches memory batches = _batches[operatorId];
+        uint256 bucket = batchNo >= batches.current ? batches.bucket : batches.bucket - 1;
+        return epochAt(bucket * challengeWindow);
+    }
+
     function _bucket() private view returns (uint40) {
         return uint40(block.timestamp / challengeWindow);
+    }
+
+    // ---------------------------------------------------------- Disputes only
+
+    /// @inheritdoc ILedger
+    function noteSelfSettled(
+        uint24 operatorId,
+        uint32 listingId,
+        uint32 appId,
+        uint256 paid,
+        uint24 outputUnits,
+        uint8 timing,
+        uint256 fee
+    ) external onlyDisputes {
+        uint256 epoch = epochAt(block.timestamp);
+        _batches[operatorId].hasSelfSettled = true;
+        uint256 sum = (1 << 224) | (paid << 96) | (uint256(outputUnits) << 48);
+        _metrics[epoch][operatorId][listingId].add(fee, sum, sum * timing, 0);
+        if (appId != 0) appFees[epoch][operatorId][appId] += uint128(fee);
+    }
+
+    /// @inheritdoc ILedger
+    function reverse(
+        uint24 operatorId,
+        uint256 epoch,
+        uint32 listingId,
+        uint32 appId,
+        uint256 fee
+    ) external onlyDisputes {
+        _metrics[epoch][operatorId][listingId].takeOut(fee);
+        uint128 ofApp = appFees[epoch][operatorId][appId];
+        if (ofApp != 0) appFees[epoch][operatorId][appId] = uint128(Math.saturatingSub(ofApp, fee));
+        emit FeesReversed(operatorId, epoch, listingId, appId, fee);
     }
 
     // ------------------------------------------------------------ fee schedule
@@ -380,6 +518,24 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         uint256 i = _feeChanges.length - 1;
         while (_feeChanges[i].effectiveAt > servedAt) --i;
         return _feeChanges[i].feeBps;
+    }
+
+    /// @inheritdoc ILedger
+    function scheduleRebateShare(uint16 shareBps) external onlyOwner {
+        _requireFee(shareBps, MAX_REBATE_SHARE_BPS);
+        uint40 fromEpoch = uint40(epochAt(block.timestamp) + 1);
+        RebateShare storage last = _rebateShares[_rebateShares.length - 1];
+        // What was announced for the same epoch before has not begun.
+        if (last.fromEpoch == fromEpoch) last.shareBps = shareBps;
+        else _rebateShares.push(RebateShare({fromEpoch: fromEpoch, shareBps: shareBps}));
+        emit RebateShareScheduled(shareBps, fromEpoch);
+    }
+
+    /// @inheritdoc ILedger
+    function rebateShareBps(uint256 epoch) public view returns (uint16) {
+        uint256 i = _rebateShares.length - 1;
+        while (_rebateShares[i].fromEpoch > epoch) --i;
+        return _rebateShares[i].shareBps;
     }
 
     function _requireFee(uint16 feeBps, uint16 max) private pure {

@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {IDisputes} from "./interfaces/IDisputes.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
 import {Stakes} from "./libraries/Stakes.sol";
 import {Windows, WindowsLib} from "./libraries/Windows.sol";
@@ -50,6 +51,8 @@ abstract contract Participants is IRegistry, Ownable2Step {
     mapping(uint24 operatorId => mapping(address account => bool)) public isSettler;
     /// @inheritdoc IRegistry
     mapping(address key => uint24) public operatorOfReceiptKey;
+    /// @inheritdoc IRegistry
+    mapping(address payee => uint24) public operatorOfPayee;
 
     constructor(
         address token_,
@@ -77,12 +80,12 @@ abstract contract Participants is IRegistry, Ownable2Step {
         address receiptKey,
         uint96 bond
     ) external returns (uint24 operatorId) {
-        require(payee != address(0), Registry_ZeroAddress());
         require(bond >= minOperatorBond, Registry_BondTooLow(bond, minOperatorBond));
 
         operatorId = ++counts.operators;
         Operator storage registered = _operators[operatorId];
         registered.owner = msg.sender;
+        _takePayee(operatorId, payee);
         registered.payee = payee;
         emit OperatorRegistered(operatorId, msg.sender, payee);
         _setSettler(operatorId, settler, true);
@@ -104,8 +107,9 @@ abstract contract Participants is IRegistry, Ownable2Step {
 
     /// @inheritdoc IRegistry
     function setOperatorPayee(uint24 operatorId, address payee) external {
-        require(payee != address(0), Registry_ZeroAddress());
-        _operatorOfCaller(operatorId).payee = payee;
+        Operator storage registered = _operatorOfCaller(operatorId);
+        _takePayee(operatorId, payee);
+        registered.payee = payee;
         emit PayeeSet(true, operatorId, payee);
     }
 
@@ -151,7 +155,9 @@ abstract contract Participants is IRegistry, Ownable2Step {
 
     /// @inheritdoc IRegistry
     function withdrawBond(uint24 operatorId, address to) external returns (uint96 amount) {
-        amount = _unbond(true, operatorId, _operatorOfCaller(operatorId).bond, to);
+        Stake storage bond = _operatorOfCaller(operatorId).bond;
+        // What is claimed of a bond stays, however long ago it was asked back.
+        amount = _unbond(true, operatorId, bond, to, IDisputes(disputes).openClaims(operatorId));
     }
 
     /// @inheritdoc IRegistry
@@ -169,7 +175,7 @@ abstract contract Participants is IRegistry, Ownable2Step {
 
     /// @inheritdoc IRegistry
     function withdrawStake(uint32 providerId, address to) external returns (uint96 amount) {
-        amount = _unbond(false, providerId, _providerOfCaller(providerId).stake, to);
+        amount = _unbond(false, providerId, _providerOfCaller(providerId).stake, to, 0);
     }
 
     // ---------------------------------------------------------- Disputes only
@@ -235,6 +241,14 @@ abstract contract Participants is IRegistry, Ownable2Step {
         emit SettlerSet(operatorId, settler, allowed);
     }
 
+    /// @dev A payee, once an operator's, is never another's: payers' authorizations name their operator by it.
+    function _takePayee(uint24 operatorId, address payee) private {
+        require(payee != address(0), Registry_ZeroAddress());
+        uint24 holder = operatorOfPayee[payee];
+        require(holder == 0 || holder == operatorId, Registry_PayeeTaken(payee, holder));
+        operatorOfPayee[payee] = operatorId;
+    }
+
     function _addReceiptKey(uint24 operatorId, address key) private {
         require(key != address(0), Registry_ZeroAddress());
         require(operatorOfReceiptKey[key] == 0, Registry_ReceiptKeyTaken(key));
@@ -250,10 +264,16 @@ abstract contract Participants is IRegistry, Ownable2Step {
         IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
     }
 
-    function _unbond(bool isOperator, uint32 id, Stake storage stake, address to) private returns (uint96 amount) {
+    function _unbond(
+        bool isOperator,
+        uint32 id,
+        Stake storage stake,
+        address to,
+        uint256 claimed
+    ) private returns (uint96 amount) {
         require(to != address(0), Registry_ZeroAddress());
         // Effect
-        amount = stake.takeOut();
+        amount = stake.takeOut(claimed);
         emit Unbonded(isOperator, id, amount, to);
         // Interaction
         IERC20(token).safeTransfer(to, amount);

@@ -2,14 +2,14 @@
 pragma solidity ^0.8.30;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {BitMaps} from "@openzeppelin/contracts/utils/structs/BitMaps.sol";
 
+import {IDisputes} from "./interfaces/IDisputes.sol";
 import {IEscrow} from "./interfaces/IEscrow.sol";
 import {ILedger} from "./interfaces/ILedger.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
+import {IRowPayments} from "./interfaces/IRowPayments.sol";
 import {IReviews} from "./interfaces/IReviews.sol";
-import {RowPayment} from "./libraries/RowPayment.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 
 /// @title Reviews
@@ -30,6 +30,9 @@ contract Reviews is IReviews, EIP712 {
     address public immutable escrow;
     /// @inheritdoc IReviews
     address public immutable registry;
+    /// @inheritdoc IReviews
+    address public immutable disputes;
+    IRowPayments private immutable _rowPayments;
 
     /// @inheritdoc IReviews
     mapping(address owner => mapping(uint32 listingId => mapping(uint256 epoch => bool))) public hasReviewed;
@@ -40,16 +43,18 @@ contract Reviews is IReviews, EIP712 {
         ledger = ledger_;
         escrow = ILedger(ledger_).escrow();
         registry = ILedger(ledger_).registry();
+        disputes = IRegistry(registry).disputes();
+        _rowPayments = IDisputes(disputes).rowPayments();
     }
 
     // ---------------------------------------------------------------- reviews
 
     /// @inheritdoc IReviews
     function review(ILedger.RowProof calldata proof, uint8 rating, bytes32 textHash) external {
-        ILedger.Row memory row = ILedger(ledger).proveRow(proof);
+        (ILedger.Row memory row, IRowPayments.Payment memory payment) = _rowPayments.paymentOf(proof);
         IEscrow.Terms memory terms = IEscrow(escrow).termsOf(row.accountId);
         require(msg.sender == terms.owner, Reviews_NotOwner(msg.sender, terms.owner));
-        _review(proof, row, terms, IRegistry(registry).offer(row.offerId).listingId, rating, textHash);
+        _review(payment, row, terms, IRegistry(registry).offer(row.offerId).listingId, rating, textHash);
     }
 
     /// @inheritdoc IReviews
@@ -61,12 +66,12 @@ contract Reviews is IReviews, EIP712 {
         bytes calldata signature
     ) external {
         require(block.timestamp <= deadline, Reviews_Expired(deadline, block.timestamp));
-        ILedger.Row memory row = ILedger(ledger).proveRow(proof);
+        (ILedger.Row memory row, IRowPayments.Payment memory payment) = _rowPayments.paymentOf(proof);
         IEscrow.Terms memory terms = IEscrow(escrow).termsOf(row.accountId);
         uint32 listingId = IRegistry(registry).offer(row.offerId).listingId;
         bytes32 digest = hashReview(row.accountId, row.seq, listingId, rating, textHash, deadline);
         require(Signatures.isValid(terms.owner, digest, signature), Reviews_InvalidSignature(terms.owner));
-        _review(proof, row, terms, listingId, rating, textHash);
+        _review(payment, row, terms, listingId, rating, textHash);
     }
 
     /// @inheritdoc IReviews
@@ -99,7 +104,7 @@ contract Reviews is IReviews, EIP712 {
     // ---------------------------------------------------------------- private
 
     function _review(
-        ILedger.RowProof calldata proof,
+        IRowPayments.Payment memory payment,
         ILedger.Row memory row,
         IEscrow.Terms memory terms,
         uint32 listingId,
@@ -109,7 +114,7 @@ contract Reviews is IReviews, EIP712 {
         // Check
         require(rating >= MIN_RATING && rating <= MAX_RATING, Reviews_BadRating(rating, MIN_RATING, MAX_RATING));
         _checkStranger(terms, listingId);
-        _checkPaid(proof, row, terms.maxAppFeePct);
+        _checkPaid(payment, row);
         require(!_usedRows[row.accountId].get(row.seq), Reviews_RowUsed(row.accountId, row.seq));
         uint256 epoch = ILedger(ledger).epochAt(block.timestamp);
         require(!hasReviewed[terms.owner][listingId][epoch], Reviews_AlreadyReviewed(terms.owner, listingId, epoch));
@@ -131,17 +136,18 @@ contract Reviews is IReviews, EIP712 {
         require(seller != terms.owner && seller != terms.signer, Reviews_OwnListing(seller, listingId));
     }
 
-    function _checkPaid(ILedger.RowProof calldata proof, ILedger.Row memory row, uint8 maxAppFeePct) private view {
-        require(row.amount != 0, Reviews_NothingPaid(row.accountId, row.seq));
-        uint256 unpaid = RowPayment.unpaidOf(proof, row.appId, maxAppFeePct, IRegistry(registry));
-        require(unpaid == 0, Reviews_LeftUnpaid(row.accountId, row.seq, unpaid));
-        // That the row was not refunded stands here, once disputes can refund one.
+    function _checkPaid(IRowPayments.Payment memory payment, ILedger.Row memory row) private view {
+        require(
+            row.amount != 0 && !IEscrow(escrow).isSelfSettled(row.accountId, row.seq),
+            Reviews_NothingPaid(row.accountId, row.seq)
+        );
+        require(payment.unpaid == 0, Reviews_LeftUnpaid(row.accountId, row.seq, payment.unpaid));
+        uint96 refunded = IDisputes(disputes).judgement(row.operatorId, row.accountId, row.seq).refunded;
+        require(refunded == 0, Reviews_Refunded(row.accountId, row.seq, refunded));
     }
 
-    /// @dev Square root of the fee in wei. The fee was rounded per offer and batch; this is the row's part of it, rounded
-    /// down. At most sqrt(10^26): sums fit.
+    /// @dev The fee was rounded per offer and batch; this is the row's part of it, rounded down.
     function _weightOf(ILedger.Row memory row) private view returns (uint96) {
-        uint256 feeDown = (uint256(row.amount) * ILedger(ledger).protocolFeeBps(row.servedFrom)) / BPS;
-        return uint96(Math.sqrt(feeDown));
+        return uint96((uint256(row.amount) * ILedger(ledger).protocolFeeBps(row.servedFrom)) / BPS);
     }
 }

@@ -32,6 +32,9 @@ interface IBoundedPause {
     /// @notice Who may pause; the zero address: nobody. Fixed.
     function guardian() external view returns (address);
 
+    /// @notice When the last pause began, unix s; 0 before there was one.
+    function pausedFrom() external view returns (uint40);
+
     /// @notice When the last pause ends or ended, unix s; 0 before there was one.
     function pausedUntil() external view returns (uint40);
 

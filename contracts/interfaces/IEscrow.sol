@@ -53,6 +53,19 @@ interface IEscrow {
         uint128 claimed; // ever
     }
 
+    /// @notice One receipt that its provider settles itself.
+    struct ReceiptCharge {
+        uint24 operatorId;
+        uint32 accountId;
+        uint40 seq;
+        uint32 providerId;
+        uint32 appId;
+        uint96 amount; // wei
+        uint96 appFee; // wei, on top
+        uint16 protocolFeeBps; // of `amount`, out of the provider's part
+        uint256 epoch; // whose pool takes the protocol's fee
+    }
+
     // ----------------------------------------------------------------- events
 
     /// @notice `from` is who paid: the caller, the signing owner, or the account's deposit address.
@@ -74,6 +87,14 @@ interface IEscrow {
     event Refunded(uint32 indexed accountId, uint96 amount);
     /// @notice A dispute credited a provider with what it lacked, from the operator's bond.
     event Compensated(uint32 indexed providerId, uint96 amount);
+    /// @notice A row of this provider's is challenged: so much of its pending credit can't be claimed until that is decided.
+    event Frozen(uint32 indexed providerId, uint96 amount);
+    /// @notice So much of what was frozen can be claimed now.
+    event Thawed(uint32 indexed providerId, uint96 amount);
+    /// @notice So much of what was frozen went back to the payer.
+    event Reversed(uint32 indexed providerId, uint32 indexed accountId, uint96 amount);
+    /// @notice A reward, or what nobody claimed, left a pool.
+    event PoolPaid(uint24 indexed operatorId, uint256 indexed epoch, address indexed to, uint256 amount);
     event Claimed(Earner indexed earner, uint32 indexed id, address indexed to, uint128 amount);
 
     // ----------------------------------------------------------------- errors
@@ -82,6 +103,10 @@ interface IEscrow {
     error Escrow_ZeroAddress();
     error Escrow_NotLedger(address caller);
     error Escrow_NotDisputes(address caller);
+    error Escrow_NotRewards(address caller);
+    error Escrow_AlreadySettled(uint32 accountId, uint40 seq, uint40 nextSeq);
+    error Escrow_AlreadySelfSettled(uint32 accountId, uint40 seq);
+    error Escrow_PoolTooSmall(uint24 operatorId, uint256 epoch, uint256 available, uint256 needed);
     error Escrow_NotOwner(address caller, address owner);
     error Escrow_UnknownAccount(uint32 accountId);
     error Escrow_UnknownOperator(uint24 operatorId);
@@ -174,7 +199,14 @@ interface IEscrow {
     /// @return results one word each: startSeq u40 << 216 | appFee u88 << 128 | shortfall u128. `appFee` is what the app
     /// is due: floor(amount x bps / 10^4), or 0 above the account's `maxAppFeePct`. `shortfall` is what the account lacked
     /// of amount + appFee. The app's fee goes without first, so the app is paid appFee - min(appFee, shortfall).
-    function debit(uint24 operatorId, uint256[] calldata groups) external returns (uint256[] memory results);
+    /// @param rebates rate << 8 | margin: a group that was not short gets back floor(amount x rate / 10^8) - margin wei,
+    /// or nothing, as credits in the same write
+    /// @return rebated wei of rebates in all
+    function debit(
+        uint24 operatorId,
+        uint256[] calldata groups,
+        uint256 rebates
+    ) external returns (uint256[] memory results, uint256 rebated);
 
     /// @notice Credits what a batch paid.
     /// @param credits one word each: earner u8 << 248 | id u32 << 216 | amount u128
@@ -189,7 +221,26 @@ interface IEscrow {
     /// @notice Pulls `amount` from the caller into a provider's earnings; it matures like any credit.
     function compensate(uint32 providerId, uint96 amount) external;
 
-    // Self-settlement and the reversal of pending credit stand here.
+    /// @notice Debits one receipt that no batch settled in time, clamping an account that is short, and credits its provider,
+    /// its app and the operator's pool; the operator earns nothing by it. Notes that a later batch must not charge its
+    /// sequence number. Reverts if that has been settled either way, or for an account of another operator.
+    /// @return taken wei, the app's fee included
+    /// @return paid wei of `amount`
+    function chargeReceipt(ReceiptCharge calldata charge) external returns (uint96 taken, uint96 paid);
+
+    /// @notice Sets up to `amount` of a provider's pending credit aside; never anything mature (I-07).
+    function freeze(uint32 providerId, uint96 amount) external returns (uint96 frozen);
+
+    /// @notice Gives what was frozen back to the provider, claimable at once.
+    function thaw(uint32 providerId, uint96 amount) external;
+
+    /// @notice Gives what was frozen back to the payer's balance.
+    function reverse(uint32 providerId, uint32 accountId, uint96 amount) external;
+
+    // ----------------------------------------------------------- Rewards only
+
+    /// @notice Pays `amount` out of a pool.
+    function payFromPool(uint24 operatorId, uint256 epoch, address to, uint256 amount) external;
 
     // ------------------------------------------------------------------ views
     // An id that was never given reads as zeros.
@@ -205,6 +256,18 @@ interface IEscrow {
 
     function earnings(Earner earner, uint32 id) external view returns (Earnings memory);
 
+    /// @notice True if a provider settled this row itself.
+    function isSelfSettled(uint32 accountId, uint40 seq) external view returns (bool);
+
+    /// @notice 256 of these bits: those of sequence numbers 256 x index and up, from the lowest bit.
+    function selfSettledWord(uint32 accountId, uint256 index) external view returns (uint256);
+
+    /// @notice A provider's credit that is set aside for challenges.
+    function frozenOf(uint32 providerId) external view returns (uint128);
+
+    /// @notice Wei that the accounts of `owner` hold, credits included: what x402 clients ask of an asset.
+    function balanceOf(address owner) external view returns (uint256);
+
     /// @notice The part of the protocol fee kept for rewards, per operator and epoch.
     function pool(uint24 operatorId, uint256 epoch) external view returns (uint256);
 
@@ -212,7 +275,7 @@ interface IEscrow {
     /// `Grant(address owner,uint24 operatorId,address signer,bool strict,uint8 maxAppFeePct,bytes32 salt)`.
     function grantHash(Terms calldata terms, bytes32 salt) external view returns (bytes32);
 
-    /// @notice Everything owed: balances, credits, earnings and pools. At most the token balance (I-01).
+    /// @notice Everything owed: balances, credits, earnings, what is frozen of them, and pools. At most the token balance (I-01).
     function owed() external view returns (uint256);
 
     /// @notice How many accounts there are: ids run from 1 to this.
@@ -231,8 +294,11 @@ interface IEscrow {
     /// @notice The only caller of `debit` and `credit`.
     function ledger() external view returns (address);
 
-    /// @notice The only caller of `refund` and `compensate`; fixed.
+    /// @notice The only caller of what disputes do here; fixed.
     function disputes() external view returns (address);
+
+    /// @notice The only caller of `payFromPool`; fixed.
+    function rewards() external view returns (address);
 
     /// @notice Seconds in an earnings bucket.
     function challengeWindow() external view returns (uint32);

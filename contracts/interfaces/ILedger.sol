@@ -18,18 +18,22 @@ pragma solidity ^0.8.30;
 ///
 /// A settled batch is committed to by a Merkle tree over its groups, in their order, in the layout of OpenZeppelin's
 /// merkle-tree package. A group's leaf is keccak256(startSeq u40 || shortfall u128 || the group's bytes). When an
-/// account is short, its app goes without first, then its group's rows from the last one back.
+/// account is short, its app goes without first, then its group's rows from the last one back; what providers went without
+/// becomes a claim on the operator's bond (IDisputes). A row that its provider settled itself (IDisputes.selfSettle) keeps
+/// its bytes and its number, and is charged nothing.
 interface ILedger {
     // ------------------------------------------------------------------ types
 
     /// @notice Metrics of one listing with one operator in one epoch.
     struct Metrics {
         // slot 0
-        uint96 revenue; // wei paid for it, shortfalls excluded
-        uint56 outputUnits;
-        uint40 timingSum; // of successful rows; the mean is a log-scale (geometric) mean duration
+        uint88 fees; // wei of protocol fee that its rows paid, reversals subtracted
+        // Over (fees >> 32), the mean `timing` of its rows, on the log scale, each weighing what was paid for it. Summed up per
+        // batch: fee of the listing's rows in units of 2^32 wei, rounded up, x their mean timing, rounded down.
+        uint64 weightedTiming;
+        uint48 outputUnits;
         uint32 requests; // successful rows
-        uint32 failures; // rows with timing 0
+        uint24 failures; // rows with timing 0
     }
 
     /// @notice Shows one row of a settled batch.
@@ -87,7 +91,8 @@ interface ILedger {
         uint128 amount, // what the rows cost
         uint128 appFees, // paid on top
         uint128 protocolFee, // out of `amount`
-        uint128 shortfall // of `amount`, unpaid
+        uint128 shortfall, // of `amount`, unpaid
+        uint128 rebates // out of `protocolFee`, to the accounts' credits
     );
     /// @notice An account was short: `shortfall` of amount + app fee stayed unpaid.
     event ShortfallRecorded(
@@ -97,6 +102,15 @@ interface ILedger {
         uint128 shortfall
     );
     event ProtocolFeeScheduled(uint16 feeBps, uint40 effectiveAt);
+    event RebateShareScheduled(uint16 shareBps, uint256 fromEpoch);
+    /// @notice A dispute took so much of a listing's and an app's fees out of an epoch's metrics.
+    event FeesReversed(
+        uint24 indexed operatorId,
+        uint256 indexed epoch,
+        uint32 indexed listingId,
+        uint32 appId,
+        uint256 fee
+    );
 
     // ----------------------------------------------------------------- errors
 
@@ -115,6 +129,7 @@ interface ILedger {
     error Ledger_FailedRowWithUnits(uint256 group);
     error Ledger_TooManyRows(uint256 rows, uint256 max);
     error Ledger_AmountTooHigh(uint256 amount, uint256 max);
+    error Ledger_NotDisputes(address caller, address expected);
     error Ledger_WrongProof(uint24 operatorId, uint32 batchNo);
     error Ledger_RowOutOfRange(uint256 rowIndex, uint256 count);
     error Ledger_FeeOutOfRange(uint16 feeBps, uint16 max);
@@ -138,6 +153,14 @@ interface ILedger {
     /// `effectiveAt`, at least a day ahead and not before a change announced earlier. Only the owner.
     function scheduleProtocolFee(uint16 feeBps, uint40 effectiveAt) external;
 
+    /// @notice Sets the share of the protocol fee, at most 2,000 bps of it, that goes back to payers as credits, from the next
+    /// epoch on. Only the owner.
+    function scheduleRebateShare(uint16 shareBps) external;
+
+    /// @notice The share of the protocol fee that goes back to payers in `epoch`, this one or the next, in bps. A group that was
+    /// not short gets floor(amount x protocolFeeBps x rebateShareBps / 10^8), less a wei for each offer of the batch.
+    function rebateShareBps(uint256 epoch) external view returns (uint16);
+
     /// @notice The fee for requests served at `servedAt`, in bps.
     function protocolFeeBps(uint40 servedAt) external view returns (uint16);
 
@@ -149,10 +172,38 @@ interface ILedger {
     /// `nextBatchNo` when there is none.
     function firstOpenBatch(uint24 operatorId) external view returns (uint32);
 
+    /// @notice The epoch in which a batch that can still be challenged was settled.
+    function epochOf(uint24 operatorId, uint32 batchNo) external view returns (uint256);
+
     /// @notice The commitment of a settled batch; zero when there is none.
     function commitmentOf(uint24 operatorId, uint32 batchNo) external view returns (bytes32);
 
+    /// @notice Protocol fee, in wei, on what an app's requests paid in an epoch, reversals subtracted: rounded down so that
+    /// apps never add up to more than listings.
+    function appFees(uint256 epoch, uint24 operatorId, uint32 appId) external view returns (uint128);
+
+    // ---------------------------------------------------------- Disputes only
+
+    /// @notice Measures a receipt that its provider settled itself, and has the operator's later batches look for such rows.
+    function noteSelfSettled(
+        uint24 operatorId,
+        uint32 listingId,
+        uint32 appId,
+        uint256 paid,
+        uint24 outputUnits,
+        uint8 timing,
+        uint256 fee
+    ) external;
+
+    /// @notice Takes the fee of a refunded row out of what rewards are measured by.
+    function reverse(uint24 operatorId, uint256 epoch, uint32 listingId, uint32 appId, uint256 fee) external;
+
+    // ------------------------------------------------------------------ views
+
     function metrics(uint256 epoch, uint24 operatorId, uint32 listingId) external view returns (Metrics memory);
+
+    /// @notice Seconds of an epoch.
+    function epochLength() external view returns (uint256);
 
     /// @notice The epoch of `timestamp`.
     function epochAt(uint256 timestamp) external view returns (uint256);

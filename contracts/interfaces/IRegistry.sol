@@ -107,6 +107,9 @@ interface IRegistry {
     error Registry_NotDisputes(address caller);
     error Registry_BondTooLow(uint256 bonded, uint256 needed);
     error Registry_ReceiptKeyTaken(address key);
+    error Registry_PayeeTaken(address payee, uint24 operatorId);
+    /// @notice Claims on the bond leave nothing of it to withdraw.
+    error Registry_BondClaimed(uint256 bond, uint256 claimed);
     error Registry_NameTaken(string name, uint32 modelId);
     error Registry_BadName(string name);
     error Registry_ListingExists(uint32 providerId, uint32 modelId, uint32 listingId);
@@ -144,7 +147,8 @@ interface IRegistry {
     /// minimum, or none, is enough to register; listing a model needs the minimum.
     function registerProvider(address payee, uint96 stake) external returns (uint32 providerId);
 
-    /// @notice Sends the operator's earnings elsewhere from now on, unclaimed ones included. Only the owner.
+    /// @notice Sends the operator's earnings elsewhere from now on, unclaimed ones included. Only the owner. A payee belongs
+    /// to one operator for ever.
     function setOperatorPayee(uint24 operatorId, address payee) external;
 
     /// @notice Sends the provider's earnings elsewhere from now on, unclaimed ones included. Only the owner.
@@ -159,7 +163,8 @@ interface IRegistry {
     /// operator stays in business the rest must keep the minimum, or be nothing at all. Only the owner.
     function requestUnbond(uint24 operatorId, uint96 amount) external;
 
-    /// @notice Pays what was asked back to `to`, once the unbonding period has passed. Only the owner.
+    /// @notice Pays what was asked back to `to`, once the unbonding period has passed, but for what is claimed of the bond
+    /// (`IDisputes.openClaims`): that part stays until those claims are paid. Only the owner.
     function withdrawBond(uint24 operatorId, address to) external returns (uint96 amount);
 
     /// @notice Adds to a provider's stake; anyone may.
@@ -231,6 +236,9 @@ interface IRegistry {
 
     /// @notice The operator that `key` signs receipts for; 0 when none.
     function operatorOfReceiptKey(address key) external view returns (uint24);
+
+    /// @notice The operator whose payee `payee` is or once was; 0 when none. Payers' authorizations name an operator by it.
+    function operatorOfPayee(address payee) external view returns (uint24);
 
     function operatorPayee(uint24 operatorId) external view returns (address);
 

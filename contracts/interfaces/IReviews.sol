@@ -5,8 +5,8 @@ import {ILedger} from "./ILedger.sol";
 
 /// @title IReviews
 /// @notice Ratings of listings, each backed by a settled row that its account's owner paid for. One per owner, listing and
-/// epoch (I-10), and one per row. Weighs by the square root of the protocol fee that the row paid, so that a bought rating
-/// costs what is never given back. The text stands elsewhere; its hash is in the event.
+/// epoch (I-10), and one per row. Weighs by the protocol fee that the row paid, so that a bought rating costs what is never
+/// given back, and as much for many small rows as for a large one. The text stands elsewhere; its hash is in the event.
 ///
 /// What it cannot see: owners are addresses, and one person may have several; each buys its own rows. A row that was
 /// refunded after its review keeps it.
@@ -17,7 +17,7 @@ interface IReviews {
     struct Summary {
         // slot 0
         uint32 count;
-        uint96 weights; // sum of the weights: square roots of wei
+        uint96 weights; // sum of the weights: wei of fee
         uint96 weightedRatings; // sum of rating * weight
     }
 
@@ -43,10 +43,12 @@ interface IReviews {
     error Reviews_Expired(uint256 deadline, uint256 timestamp);
     /// @notice The reviewer sells what it would rate.
     error Reviews_OwnListing(address owner, uint32 listingId);
-    /// @notice The row failed, or cost nothing.
+    /// @notice The row failed, cost nothing, or was settled by its provider and not by this batch.
     error Reviews_NothingPaid(uint32 accountId, uint40 seq);
     /// @notice The account was short: it lacked `unpaid` wei of this row.
     error Reviews_LeftUnpaid(uint32 accountId, uint40 seq, uint256 unpaid);
+    /// @notice A dispute gave the payer `refunded` wei of this row back.
+    error Reviews_Refunded(uint32 accountId, uint40 seq, uint96 refunded);
     error Reviews_RowUsed(uint32 accountId, uint40 seq);
     error Reviews_AlreadyReviewed(address owner, uint32 listingId, uint256 epoch);
 
@@ -94,4 +96,6 @@ interface IReviews {
     function escrow() external view returns (address);
 
     function registry() external view returns (address);
+
+    function disputes() external view returns (address);
 }

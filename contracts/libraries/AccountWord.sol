@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
 import {IEscrow} from "../interfaces/IEscrow.sol";
 
 /// @notice An `IEscrow.Account` as the one word it is stored in; the layout stands there.
@@ -11,8 +13,10 @@ using AccountWordLib for AccountWord global;
 /// @notice Arithmetic on accounts without unpacking them: a batch of thousands of accounts goes through here.
 library AccountWordLib {
     uint8 internal constant STRICT = 1;
+    uint8 internal constant HAS_SELF_SETTLED = 2;
     uint8 internal constant APP_FEE_PCT_SHIFT = 2;
     uint256 private constant BPS = 10_000;
+    uint256 private constant BPS_OF_BPS = 10_000 ** 2;
 
     /// @notice A new account: nothing in it yet.
     function open(uint24 operator, bool strict, uint8 maxAppFeePct) internal pure returns (AccountWord) {
@@ -26,6 +30,10 @@ library AccountWordLib {
 
     function credits(AccountWord self) internal pure returns (uint88) {
         return uint88(AccountWord.unwrap(self) >> 96);
+    }
+
+    function nextSeq(AccountWord self) internal pure returns (uint40) {
+        return uint40(AccountWord.unwrap(self) >> 184);
     }
 
     function operatorId(AccountWord self) internal pure returns (uint24) {
@@ -59,13 +67,36 @@ library AccountWordLib {
         return AccountWord.wrap(AccountWord.unwrap(self) - amount);
     }
 
-    /// @notice Debits one group of a batch; `group` and `result` are the words of `IEscrow.debit`.
+    /// @notice Takes up to `due` wei, credits first, without touching the sequence.
+    function charge(AccountWord self, uint256 due) internal pure returns (AccountWord charged, uint256 taken) {
+        uint256 credited = credits(self);
+        taken = Math.min(due, balance(self) + credited);
+        uint256 fromCredits = Math.min(taken, credited);
+        charged = AccountWord.wrap(AccountWord.unwrap(self) - (fromCredits << 96) - (taken - fromCredits));
+    }
+
+    /// @notice Marks that a row of this account was self-settled.
+    function markSelfSettled(AccountWord self) internal pure returns (AccountWord) {
+        return AccountWord.wrap(AccountWord.unwrap(self) | (uint256(HAS_SELF_SETTLED) << 248));
+    }
+
+    /// @notice Debits one group of a batch; `group`, `rebates` and `result` are the words of `IEscrow.debit`.
+    /// @return debited the account after it
+    /// @return result as IEscrow.debit gives it
+    /// @return rebate wei, already added to the credits
     /// @dev No field overflows into its neighbour: at most what is there is taken from `credits` and `balance`; a group
-    /// costs at most the token's supply, the Ledger sees to that; and 2^40 rows cost more gas than chains have.
-    function debit(AccountWord self, uint256 group) internal pure returns (AccountWord debited, uint256 result) {
+    /// costs at most the token's supply, the Ledger sees to that; a rebate that would not fit is not given; and 2^40 rows
+    /// cost more gas than chains have.
+    function debit(
+        AccountWord self,
+        uint256 group,
+        uint256 rebates
+    ) internal pure returns (AccountWord debited, uint256 result, uint256 rebate) {
         unchecked {
             uint256 word = AccountWord.unwrap(self);
             uint256 due = uint128(group);
+            // Before the app's fee: what the protocol's fee is taken of.
+            rebate = (due * (rebates >> 8)) / BPS_OF_BPS;
             uint256 feeBps = uint16(group >> 192);
             // startSeq u40 << 216
             result = (word >> 184) << 216;
@@ -82,13 +113,19 @@ library AccountWordLib {
             if (due > available) {
                 result |= due - available;
                 due = available;
+                rebate = 0;
             }
 
             // credits first, the rest from the balance
             uint256 fromCredits = due < credited ? due : credited;
             word += uint256(uint16(group >> 208)) << 184;
             word -= (fromCredits << 96) + (due - fromCredits);
-            debited = AccountWord.wrap(word);
+
+            // Below the fee by a wei per offer at least, which is what rounding can take from the fee.
+            uint256 margin = uint8(rebates);
+            rebate = rebate > margin ? rebate - margin : 0;
+            if (credited - fromCredits + rebate > type(uint88).max) rebate = 0;
+            debited = AccountWord.wrap(word + (rebate << 96));
         }
     }
 }

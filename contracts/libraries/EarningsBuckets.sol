@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
 import {IEscrow} from "../interfaces/IEscrow.sol";
 
 /// @notice Credit that matures by the bucket: a bucket's credit is mature once the next bucket has ended, so it stays
@@ -21,6 +23,18 @@ library EarningsBuckets {
         uint256 sum = uint256(current) + amount;
         require(sum <= type(uint96).max, IEscrow.Escrow_AmountTooHigh(sum, type(uint96).max));
         self.current = uint96(sum);
+    }
+
+    /// @notice Takes up to `amount` of what is pending out, the older bucket's first.
+    function takePending(IEscrow.Earnings storage self, uint40 now_, uint128 amount) internal returns (uint128 taken) {
+        IEscrow.Earnings memory rolled = rolledTo(self, now_);
+        uint96 fromPrevious = uint96(Math.min(amount, rolled.previous));
+        uint96 fromCurrent = uint96(Math.min(amount - fromPrevious, rolled.current));
+        taken = uint128(fromPrevious) + fromCurrent;
+        self.current = rolled.current - fromCurrent;
+        self.previous = rolled.previous - fromPrevious;
+        self.bucket = rolled.bucket;
+        self.mature = rolled.mature;
     }
 
     /// @notice Takes everything mature out.

@@ -6,24 +6,44 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ILedger} from "../interfaces/ILedger.sol";
 import {OfferTable} from "./OfferTable.sol";
 
-/// @notice Adds what a batch measured to a listing's metrics. A field that would overflow stays at its maximum: metrics
-/// never stop a batch.
+/// @notice Adds what was measured to a listing's metrics. A field that would overflow stays at its maximum: metrics never
+/// stop a batch.
 library ListingMetrics {
-    /// @param paid wei that the rows were paid
+    /// @notice Wei of fees in one unit of weight: 2^32, so that weight times timing fits its field.
+    uint256 internal constant WEIGHT_SHIFT = 32;
+
+    /// @param fee wei of protocol fee that the rows paid
     /// @param sum of the successful rows (see OfferTable)
-    function add(ILedger.Metrics storage metrics, uint256 paid, uint256 sum, uint256 failures) internal {
+    /// @param timed the same, each row times its timing
+    function add(ILedger.Metrics storage metrics, uint256 fee, uint256 sum, uint256 timed, uint256 failures) internal {
+        uint256 amount = OfferTable.amount(sum);
+        uint256 meanTiming = amount == 0 ? 0 : OfferTable.amount(timed) / amount;
         ILedger.Metrics memory m = metrics;
-        m.revenue = uint96(Math.min(m.revenue + paid, type(uint96).max));
-        m.outputUnits = uint56(Math.min(m.outputUnits + OfferTable.outputUnits(sum), type(uint56).max));
-        m.timingSum = uint40(Math.min(m.timingSum + OfferTable.timingSum(sum), type(uint40).max));
+        m.fees = uint88(Math.min(m.fees + fee, type(uint88).max));
+        m.weightedTiming = uint64(Math.min(m.weightedTiming + weightOf(fee) * meanTiming, type(uint64).max));
+        m.outputUnits = uint48(Math.min(m.outputUnits + OfferTable.outputUnits(sum), type(uint48).max));
         m.requests = uint32(Math.min(m.requests + OfferTable.count(sum), type(uint32).max));
-        m.failures = uint32(Math.min(m.failures + failures, type(uint32).max));
-        (metrics.revenue, metrics.outputUnits, metrics.timingSum, metrics.requests, metrics.failures) = (
-            m.revenue,
+        m.failures = uint24(Math.min(m.failures + failures, type(uint24).max));
+        (metrics.fees, metrics.weightedTiming, metrics.outputUnits, metrics.requests, metrics.failures) = (
+            m.fees,
+            m.weightedTiming,
             m.outputUnits,
-            m.timingSum,
             m.requests,
             m.failures
         );
+    }
+
+    /// @notice Takes fees of rows that were refunded out again, their weight at the mean timing with them.
+    function takeOut(ILedger.Metrics storage metrics, uint256 fee) internal {
+        ILedger.Metrics memory m = metrics;
+        if (m.fees == 0) return;
+        uint256 taken = Math.min(fee, m.fees);
+        metrics.weightedTiming = m.weightedTiming - uint64(Math.mulDiv(m.weightedTiming, taken, m.fees));
+        metrics.fees = m.fees - uint88(taken);
+    }
+
+    /// @notice Units of weight of `fee` wei, rounded up: a mean taken with it never looks faster than it was.
+    function weightOf(uint256 fee) internal pure returns (uint256) {
+        return (fee + (1 << WEIGHT_SHIFT) - 1) >> WEIGHT_SHIFT;
     }
 }

@@ -5,22 +5,25 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {ILedger} from "../interfaces/ILedger.sol";
 import {BatchFormat} from "./BatchFormat.sol";
+import {SelfSettled} from "./SelfSettled.sol";
 
 /// @notice The offers of a batch in memory: prices going in, sums coming out. The only loop over all rows is here.
 ///
-/// A row's amount, units, timing and count are found in one addition. With the words
+/// A row's amount, units and count are found in one addition. With the words
 /// ```
 /// inputWord = inputPrice << 96 | outputWord = outputPrice << 96 | 1 << 48 | requestWord = requestPrice << 96 | 1 << 224
 /// ```
-/// the sum of a row is `inputUnits * inputWord + outputUnits * outputWord + requestWord + timing`:
+/// the sum of a row is `inputUnits * inputWord + outputUnits * outputWord + requestWord`:
 /// ```
-/// count u32 << 224 | amount u128 << 96 | outputUnits u48 << 48 | timing u48
+/// count u32 << 224 | amount u128 << 96 | outputUnits u48 << 48
 /// ```
+/// That sum times the row's timing is all of it weighted by duration; of it only `amount * timing` is used: a mean in
+/// which a row weighs what was paid for it, so that no crowd of cheap rows can make a listing look fast.
+///
 /// Sums of rows add up without carrying from one field into the next, for there are at most MAX_ROWS = 2^14 rows:
-/// - amount: 2 * (2^24 * 2^72) + 2^72 < 2^98 a row, below 2^112 in all;
-/// - output units: below 2^24 a row, 2^38 in all;
-/// - timing: below 2^8 a row, 2^22 in all;
-/// - count: 2^14.
+/// - amount: 2 * (2^24 * 2^72) + 2^72 < 2^98 a row, below 2^112 in all, 2^120 times timing;
+/// - output units: below 2^24 a row, 2^38 in all, 2^46 times timing;
+/// - count: 2^14, 2^22 times timing.
 library OfferTable {
     /// @dev Eight words, so that a row's offer index becomes an offset by a shift.
     struct Entry {
@@ -30,8 +33,8 @@ library OfferTable {
         uint256 sum; // of the successful rows
         uint256 failures; // rows with timing 0
         uint256 unpaid; // wei of `amount(sum)` that accounts lacked
-        uint32 listingId;
-        uint32 providerId;
+        uint256 seller; // listingId u32 | providerId u32 << 32
+        uint256 timed; // sums of the successful rows, each times its timing
     }
 
     // A word of calldata holds four rows, the first at the top: offerIndex u8 | inputUnits u24 | outputUnits u24 |
@@ -56,8 +59,8 @@ library OfferTable {
             entry.sum = 0;
             entry.failures = 0;
             entry.unpaid = 0;
-            entry.listingId = uint32(seller);
-            entry.providerId = uint32(seller >> 32);
+            entry.seller = uint64(seller);
+            entry.timed = 0;
         }
     }
 
@@ -83,20 +86,54 @@ library OfferTable {
         }
     }
 
+    /// @notice Takes a successful row that is not to be charged here out of the table again.
+    /// @return sum of the row; 0 if it failed
+    function takeOut(Entry[] memory table, bytes calldata group, uint256 row) internal pure returns (uint256 sum) {
+        uint256 offset = BatchFormat.GROUP_HEAD_BYTES + BatchFormat.ROW_BYTES * row;
+        uint256 timing;
+        uint256 index;
+        (sum, index, timing) = _sumAt(table, group, offset);
+        table[index].sum -= sum;
+        table[index].timed -= sum * timing;
+    }
+
     /// @notice Notes with each offer what the rows of `group` lacked when its account left `unpaid` wei of them unpaid. Rows
     /// are paid in their order until the money ends, so the last ones go without: exact, whatever the mix of offers.
-    function noteUnpaid(Entry[] memory table, bytes calldata group, uint256 unpaid) internal pure {
-        uint256 offset = group.length;
+    /// @param skipped rows that the batch does not charge (see SelfSettled)
+    function noteUnpaid(
+        Entry[] memory table,
+        bytes calldata group,
+        uint256 unpaid,
+        uint256[] memory skipped
+    ) internal pure {
+        uint256 row = (group.length - BatchFormat.GROUP_HEAD_BYTES) / BatchFormat.ROW_BYTES;
         while (unpaid != 0) {
-            offset -= BatchFormat.ROW_BYTES;
-            (uint256 index, uint24 inputUnits, uint24 outputUnits_, uint8 timing) = BatchFormat.readRow(group, offset);
-            if (timing == 0) continue;
-            Entry memory entry = table[index];
-            uint256 price = amount(inputUnits * entry.inputWord + outputUnits_ * entry.outputWord + entry.requestWord);
+            --row;
+            if (SelfSettled.has(skipped, row)) continue;
+            (uint256 price, uint256 index) = priceAt(table, group, row);
             uint256 lacked = Math.min(price, unpaid);
-            entry.unpaid += lacked;
+            table[index].unpaid += lacked;
             unpaid -= lacked;
         }
+    }
+
+    /// @notice Wei that row `row` of `group` costs; 0 if it failed.
+    function priceAt(
+        Entry[] memory table,
+        bytes calldata group,
+        uint256 row
+    ) internal pure returns (uint256 price, uint256 offerIndex) {
+        uint256 sum;
+        (sum, offerIndex, ) = _sumAt(table, group, BatchFormat.GROUP_HEAD_BYTES + BatchFormat.ROW_BYTES * row);
+        price = amount(sum);
+    }
+
+    function listingId(Entry memory entry) internal pure returns (uint32) {
+        return uint32(entry.seller);
+    }
+
+    function providerId(Entry memory entry) internal pure returns (uint32) {
+        return uint32(entry.seller >> 32);
     }
 
     /// @notice Wei that the rows of `sum` cost.
@@ -108,12 +145,20 @@ library OfferTable {
         return uint48(sum >> 48);
     }
 
-    function timingSum(uint256 sum) internal pure returns (uint256) {
-        return uint48(sum);
-    }
-
     function count(uint256 sum) internal pure returns (uint256) {
         return sum >> 224;
+    }
+
+    function _sumAt(
+        Entry[] memory table,
+        bytes calldata group,
+        uint256 offset
+    ) private pure returns (uint256 sum, uint256 index, uint256 timing) {
+        uint24 inputUnits;
+        uint24 outputUnits_;
+        (index, inputUnits, outputUnits_, timing) = BatchFormat.readRow(group, offset);
+        Entry memory entry = table[index];
+        if (timing != 0) sum = inputUnits * entry.inputWord + outputUnits_ * entry.outputWord + entry.requestWord;
     }
 
     /// @dev An array of `length` entries that follow each other in memory, not yet written.
@@ -157,9 +202,11 @@ library OfferTable {
                         mul(and(shr(add(at, 32), word), 0xffffff), mload(entry)),
                         mul(and(shr(add(at, 8), word), 0xffffff), mload(add(entry, 0x20)))
                     ),
-                    add(mload(add(entry, 0x40)), and(shr(at, word), 0xff))
+                    mload(add(entry, 0x40))
                 )
                 mstore(add(entry, 0x60), add(mload(add(entry, 0x60)), rowSum))
+                entry := add(entry, 0xe0)
+                mstore(entry, add(mload(entry), mul(rowSum, and(shr(at, word), 0xff))))
             }
             // Not 0 in the eight bytes of each row that failed or names an offer outside the table.
             function oddRows(word, addends_) -> rows {

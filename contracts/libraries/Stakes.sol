@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
 import {IRegistry} from "../interfaces/IRegistry.sol";
 
 /// @notice Tokens locked by an operator (a bond) or a provider (a stake). What is asked back waits, still slashable,
@@ -33,16 +35,19 @@ library Stakes {
         stake.readyAt = readyAt;
     }
 
-    /// @notice Releases what was asked back once its time has come.
-    function takeOut(IRegistry.Stake storage stake) internal returns (uint96 amount) {
+    /// @notice Releases what was asked back once its time has come, as far as `claimed` is left in the stake; the rest of it
+    /// stays asked back.
+    function takeOut(IRegistry.Stake storage stake, uint256 claimed) internal returns (uint96 amount) {
         IRegistry.Stake memory held = stake;
         require(
             held.readyAt != 0 && block.timestamp >= held.readyAt,
             IRegistry.Registry_NotUnbonded(held.readyAt, block.timestamp)
         );
-        amount = held.unbonding;
-        stake.unbonding = 0;
-        stake.readyAt = 0;
+        uint256 free = Math.saturatingSub(uint256(held.bonded) + held.unbonding, claimed);
+        amount = uint96(Math.min(held.unbonding, free));
+        require(amount != 0, IRegistry.Registry_BondClaimed(uint256(held.bonded) + held.unbonding, claimed));
+        stake.unbonding = held.unbonding - amount;
+        if (amount == held.unbonding) stake.readyAt = 0;
     }
 
     /// @notice Takes up to `amount` away: from what counts first, then from what was asked back. If less than `minimum`

@@ -17,7 +17,7 @@ struct Windows {
     uint32 maxPause;
     /// How long after its retirement an offer still prices requests served by it; longer than any request.
     uint32 grace;
-    /// Length of a metrics and rewards epoch.
+    /// Length of a metrics and rewards epoch: a whole number of `challenge`, so that every bucket lies in one epoch.
     uint32 epoch;
 }
 
@@ -30,8 +30,11 @@ library WindowsLib {
     error Windows_OutOfRange(uint32 value, uint32 min, uint32 max);
     /// @notice `exitNotice` must exceed `settle + selfSettle + maxPause`: no payer outruns what it was served.
     error Windows_ExitNoticeTooShort(uint32 exitNotice, uint256 needed);
-    /// @notice `unbonding` must exceed every window in which a stake or bond can still be slashed.
+    /// @notice `unbonding` must exceed every window in which a stake or bond can still be slashed: the last row's
+    /// settlement or self-settlement, two buckets to challenge it and one to answer.
     error Windows_UnbondingTooShort(uint32 unbonding, uint256 needed);
+    /// @notice `epoch` must be a multiple of `challenge`.
+    error Windows_EpochNotWhole(uint32 epoch, uint32 challenge);
 
     /// @notice Reverts unless every duration is in range and in order.
     function check(Windows memory w) internal pure {
@@ -45,8 +48,9 @@ library WindowsLib {
         _inRange(w.epoch);
         uint256 exits = uint256(w.settle) + w.selfSettle + w.maxPause;
         require(w.exitNotice > exits, Windows_ExitNoticeTooShort(w.exitNotice, exits));
-        uint256 slashable = exits + 2 * uint256(w.challenge);
+        uint256 slashable = exits + 3 * uint256(w.challenge);
         require(w.unbonding > slashable, Windows_UnbondingTooShort(w.unbonding, slashable));
+        require(w.epoch % w.challenge == 0, Windows_EpochNotWhole(w.epoch, w.challenge));
     }
 
     function _inRange(uint32 value) private pure {

@@ -32,7 +32,8 @@ contract AccountWordTest {
         uint96 due,
         uint16 feeBps,
         uint16 rows,
-        uint256 nearby
+        uint256 nearby,
+        uint256 rebates
     ) public pure {
         account.nextSeq %= uint40(type(uint40).max - type(uint16).max);
         uint256 amount = due % (SUPPLY + 1);
@@ -43,7 +44,10 @@ contract AccountWordTest {
             amount = available == 0 ? 0 : available - 1 + ((nearby >> 1) % 3);
 
         uint256 group = (uint256(feeBps) << 192) | (uint256(rows) << 208) | (uint256(7) << 224) | amount;
-        (AccountWord debited, uint256 result) = _pack(account).debit(group);
+        // A rate in 10^8ths, at most the whole, and a margin of some wei.
+        uint256 rate = rebates % 100_000_001;
+        uint256 margin = (rebates >> 128) % 256;
+        (AccountWord debited, uint256 result, uint256 rebate) = _pack(account).debit(group, (rate << 8) | margin);
 
         uint256 appFee = feeBps > uint256((account.flags >> 2) & 31) * 100 ? 0 : (amount * feeBps) / 10_000;
         uint256 paid = amount + appFee < available ? amount + appFee : available;
@@ -54,7 +58,24 @@ contract AccountWordTest {
         account.credits -= uint88(fromCredits);
         account.balance -= uint96(paid - fromCredits);
         account.nextSeq += rows;
+        uint256 expected = (amount * rate) / 10 ** 8;
+        expected = paid < amount + appFee || expected < margin ? 0 : expected - margin;
+        if (account.credits + expected > type(uint88).max) expected = 0;
+        require(rebate == expected, "rebate");
+        account.credits += uint88(expected);
         _requireSame(debited, account);
+    }
+
+    function testFuzz_chargesWhatThereIs(IEscrow.Account memory account, uint96 due) public pure {
+        (AccountWord charged, uint256 taken) = _pack(account).markSelfSettled().charge(due);
+        uint256 available = uint256(account.balance) + account.credits;
+        require(taken == (due < available ? due : available), "taken");
+        uint256 fromCredits = taken < account.credits ? taken : account.credits;
+        account.credits -= uint88(fromCredits);
+        account.balance -= uint96(taken - fromCredits);
+        account.flags |= 2;
+        _requireSame(charged, account);
+        require(charged.nextSeq() == account.nextSeq, "sequence");
     }
 
     function _pack(IEscrow.Account memory account) private pure returns (AccountWord) {

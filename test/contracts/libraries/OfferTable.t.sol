@@ -13,7 +13,7 @@ contract OfferTableTest {
     struct Sum {
         uint256 amount;
         uint256 outputUnits;
-        uint256 timing;
+        uint256 timed; // amount times timing
         uint256 count;
         uint256 failures;
         uint256 unpaid;
@@ -35,11 +35,12 @@ contract OfferTableTest {
         for (uint256 i = 0; i < nOffers; ++i) {
             require(OfferTable.amount(table[i].sum) == expected[i].amount, "amount");
             require(OfferTable.outputUnits(table[i].sum) == expected[i].outputUnits, "output units");
-            require(OfferTable.timingSum(table[i].sum) == expected[i].timing, "timing");
+            require(OfferTable.amount(table[i].timed) == expected[i].timed, "timed");
             require(OfferTable.count(table[i].sum) == expected[i].count, "count");
             require(table[i].failures == expected[i].failures, "failures");
             require(table[i].unpaid == expected[i].unpaid, "unpaid");
-            require(table[i].listingId == i && table[i].providerId == 1_000 + i, "seller");
+            require(OfferTable.listingId(table[i]) == i, "listing");
+            require(OfferTable.providerId(table[i]) == 1_000 + i, "provider");
         }
     }
 
@@ -70,7 +71,7 @@ contract OfferTableTest {
     ) external pure returns (OfferTable.Entry[] memory table, uint256 sum) {
         table = OfferTable.load(billing, billing.length / 2);
         sum = table.addRows(group, 7, group.length, 0);
-        table.noteUnpaid(group, unpaid);
+        table.noteUnpaid(group, unpaid, new uint256[](0));
     }
 
     // ---------------------------------------------------------------- reference
@@ -94,7 +95,7 @@ contract OfferTableTest {
                 uint72(word >> 144);
             sum.amount += prices[i];
             sum.outputUnits += rows[i].outputUnits;
-            sum.timing += rows[i].timing;
+            sum.timed += prices[i] * rows[i].timing;
             ++sum.count;
         }
     }
