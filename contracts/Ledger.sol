@@ -317,8 +317,8 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
             uint256 paid = OfferTable.amount(offer.sum) - offer.unpaid;
             uint256 protocolFeeDown = (paid * totals.feeBps) / BPS;
             totals.protocolFee += protocolFeeDown;
-            listings[offer.listingId()].add(protocolFeeDown, offer.sum, offer.timed, offer.failures);
-            n = _push(credits, n, IEscrow.Earner.Provider, offer.providerId(), paid - protocolFeeDown);
+            listings[offer.listingId].add(protocolFeeDown, offer.sum, offer.outputAmount(), offer.failures);
+            n = _push(credits, n, IEscrow.Earner.Provider, offer.providerId, paid - protocolFeeDown);
         }
         for (uint256 i; i < apps.fees.length; ++i) {
             uint32 appId = BatchFormat.tableId(batch, header.nOffers + i);
@@ -347,7 +347,7 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         uint256[] memory claims = new uint256[](offers.length);
         for (uint256 i; i < offers.length; ++i) {
             uint256 unpaid = offers[i].unpaid;
-            claims[i] = (uint256(offers[i].providerId()) << 224) | (unpaid - (unpaid * totals.feeBps) / BPS);
+            claims[i] = (uint256(offers[i].providerId) << 224) | (unpaid - (unpaid * totals.feeBps) / BPS);
         }
         IDisputes(IRegistry(registry).disputes()).recordShortfalls(operatorId, claims);
     }
@@ -477,14 +477,15 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
         uint32 listingId,
         uint32 appId,
         uint256 paid,
+        uint256 outputPaid,
         uint24 outputUnits,
         uint8 timing,
         uint256 fee
     ) external onlyDisputes {
         uint256 epoch = epochAt(block.timestamp);
         _batches[operatorId].hasSelfSettled = true;
-        uint256 sum = (1 << 224) | (paid << 96) | (uint256(outputUnits) << 48);
-        _metrics[epoch][operatorId][listingId].add(fee, sum, sum * timing, 0);
+        uint256 sum = (1 << 224) | (paid << 96) | (uint256(outputUnits) << 48) | (uint256(outputUnits) * timing);
+        _metrics[epoch][operatorId][listingId].add(fee, sum, outputPaid, 0);
         if (appId != 0) appFees[epoch][operatorId][appId] += uint128(fee);
     }
 

@@ -78,6 +78,7 @@ abstract contract SelfSettlement is BondClaims {
             offer.listingId,
             receipt.appId,
             paid,
+            Math.min(paid, uint256(receipt.outputUnits) * offer.outputPrice),
             receipt.outputUnits,
             receipt.timing,
             feeDown

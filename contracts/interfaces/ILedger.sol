@@ -28,8 +28,9 @@ interface ILedger {
     struct Metrics {
         // slot 0
         uint88 fees; // wei of protocol fee that its rows paid, reversals subtracted
-        // Over (fees >> 32), the mean `timing` of its rows, on the log scale, each weighing what was paid for it. Summed up per
-        // batch: fee of the listing's rows in units of 2^32 wei, rounded up, x their mean timing, rounded down.
+        // Over (fees >> 32), a mean timing on the log scale. Summed up per offer and batch, with fees in units of 2^32 wei, rounded
+        // up: the part of the fee that was for output units x their mean `timing`, each unit having that of its row, rounded
+        // down; the rest of the fee, for input and per request, x 255. So a row weighs what was paid for its output.
         uint64 weightedTiming;
         uint48 outputUnits;
         uint32 requests; // successful rows
@@ -185,11 +186,13 @@ interface ILedger {
     // ---------------------------------------------------------- Disputes only
 
     /// @notice Measures a receipt that its provider settled itself, and has the operator's later batches look for such rows.
+    /// @param paid wei, of which `outputPaid` were for output units
     function noteSelfSettled(
         uint24 operatorId,
         uint32 listingId,
         uint32 appId,
         uint256 paid,
+        uint256 outputPaid,
         uint24 outputUnits,
         uint8 timing,
         uint256 fee

@@ -22,8 +22,8 @@ import {IReviews} from "./IReviews.sol";
 /// anything. What others have posted for the epoch has to be there before it begins:
 /// ```
 /// success  = fees / (fees + failures x typical fee of the model)
-/// speed    = (reference + 48 - mean timing) / 96, the mean weighing rows by what was paid for them; the reference is the
-///            model's, less 12 x log2 of how much shorter its answers were than typical; 0.5 where no reference is posted
+/// speed    = (reference + 48 - mean timing) / 96, with the mean of ILedger.Metrics; the reference is the model's, measured
+///            the same way, less 12 x log2 of how much shorter the answers were than typical; 0.5 where none is posted
 /// rating   = (fees / 2 + RATING_LEVERAGE x sum of fee x (rating - 1) / 4) / (fees + RATING_LEVERAGE x sum of fee)
 /// accuracy = posted by the reporter, 0.5 where none is
 /// multiplier = FLOOR + (1 - FLOOR) x (0.3 success + 0.2 speed + 0.2 rating + 0.3 accuracy)
@@ -35,7 +35,7 @@ interface IRewards {
 
     /// @notice What is typical of a model.
     struct Reference {
-        uint8 timing; // of a whole request, on the receipts' log scale; 0: unknown
+        uint8 timing; // the mean of ILedger.Metrics; 0: unknown
         uint24 outputUnits; // of a request
         uint88 fee; // wei of protocol fee of a request
     }

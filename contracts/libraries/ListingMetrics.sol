@@ -12,16 +12,27 @@ library ListingMetrics {
     /// @notice Wei of fees in one unit of weight: 2^32, so that weight times timing fits its field.
     uint256 internal constant WEIGHT_SHIFT = 32;
 
+    uint256 private constant SLOWEST = type(uint8).max;
+
     /// @param fee wei of protocol fee that the rows paid
     /// @param sum of the successful rows (see OfferTable)
-    /// @param timed the same, each row times its timing
-    function add(ILedger.Metrics storage metrics, uint256 fee, uint256 sum, uint256 timed, uint256 failures) internal {
-        uint256 amount = OfferTable.amount(sum);
-        uint256 meanTiming = amount == 0 ? 0 : OfferTable.amount(timed) / amount;
+    /// @param outputAmount wei of their amount that was for output units
+    function add(
+        ILedger.Metrics storage metrics,
+        uint256 fee,
+        uint256 sum,
+        uint256 outputAmount,
+        uint256 failures
+    ) internal {
+        uint256 units = OfferTable.outputUnits(sum);
+        uint256 outputFee = outputAmount == 0 ? 0 : Math.mulDiv(fee, outputAmount, OfferTable.amount(sum));
+        // Only output that was paid for shows how fast a listing is.
+        uint256 timing = weightOf(fee - outputFee) * SLOWEST;
+        if (outputFee != 0) timing += weightOf(outputFee) * (OfferTable.timedUnits(sum) / units);
         ILedger.Metrics memory m = metrics;
         m.fees = uint88(Math.min(m.fees + fee, type(uint88).max));
-        m.weightedTiming = uint64(Math.min(m.weightedTiming + weightOf(fee) * meanTiming, type(uint64).max));
-        m.outputUnits = uint48(Math.min(m.outputUnits + OfferTable.outputUnits(sum), type(uint48).max));
+        m.weightedTiming = uint64(Math.min(m.weightedTiming + timing, type(uint64).max));
+        m.outputUnits = uint48(Math.min(m.outputUnits + units, type(uint48).max));
         m.requests = uint32(Math.min(m.requests + OfferTable.count(sum), type(uint32).max));
         m.failures = uint24(Math.min(m.failures + failures, type(uint24).max));
         (metrics.fees, metrics.weightedTiming, metrics.outputUnits, metrics.requests, metrics.failures) = (

@@ -13,17 +13,18 @@ import {SelfSettled} from "./SelfSettled.sol";
 /// ```
 /// inputWord = inputPrice << 96 | outputWord = outputPrice << 96 | 1 << 48 | requestWord = requestPrice << 96 | 1 << 224
 /// ```
-/// the sum of a row is `inputUnits * inputWord + outputUnits * outputWord + requestWord`:
+/// the sum of a row is `inputUnits * inputWord + outputUnits * (outputWord + timing) + requestWord`:
 /// ```
-/// count u32 << 224 | amount u128 << 96 | outputUnits u48 << 48
+/// count u32 << 224 | amount u128 << 96 | outputUnits u48 << 48 | outputUnits * timing u48
 /// ```
-/// That sum times the row's timing is all of it weighted by duration; of it only `amount * timing` is used: a mean in
-/// which a row weighs what was paid for it, so that no crowd of cheap rows can make a listing look fast.
+/// Timing is summed up per output unit, so that no crowd of short rows can make a listing look fast: with one price list,
+/// units weigh what was paid for them.
 ///
 /// Sums of rows add up without carrying from one field into the next, for there are at most MAX_ROWS = 2^14 rows:
-/// - amount: 2 * (2^24 * 2^72) + 2^72 < 2^98 a row, below 2^112 in all, 2^120 times timing;
-/// - output units: below 2^24 a row, 2^38 in all, 2^46 times timing;
-/// - count: 2^14, 2^22 times timing.
+/// - amount: 2 * (2^24 * 2^72) + 2^72 < 2^98 a row, below 2^112 in all;
+/// - output units: below 2^24 a row, 2^38 in all;
+/// - output units times timing: below 2^32 a row, 2^46 in all;
+/// - count: 2^14.
 library OfferTable {
     /// @dev Eight words, so that a row's offer index becomes an offset by a shift.
     struct Entry {
@@ -33,8 +34,8 @@ library OfferTable {
         uint256 sum; // of the successful rows
         uint256 failures; // rows with timing 0
         uint256 unpaid; // wei of `amount(sum)` that accounts lacked
-        uint256 seller; // listingId u32 | providerId u32 << 32
-        uint256 timed; // sums of the successful rows, each times its timing
+        uint32 listingId;
+        uint32 providerId;
     }
 
     // A word of calldata holds four rows, the first at the top: offerIndex u8 | inputUnits u24 | outputUnits u24 |
@@ -59,8 +60,8 @@ library OfferTable {
             entry.sum = 0;
             entry.failures = 0;
             entry.unpaid = 0;
-            entry.seller = uint64(seller);
-            entry.timed = 0;
+            entry.listingId = uint32(seller);
+            entry.providerId = uint32(seller >> 32);
         }
     }
 
@@ -90,11 +91,9 @@ library OfferTable {
     /// @return sum of the row; 0 if it failed
     function takeOut(Entry[] memory table, bytes calldata group, uint256 row) internal pure returns (uint256 sum) {
         uint256 offset = BatchFormat.GROUP_HEAD_BYTES + BatchFormat.ROW_BYTES * row;
-        uint256 timing;
         uint256 index;
-        (sum, index, timing) = _sumAt(table, group, offset);
+        (sum, index) = _sumAt(table, group, offset);
         table[index].sum -= sum;
-        table[index].timed -= sum * timing;
     }
 
     /// @notice Notes with each offer what the rows of `group` lacked when its account left `unpaid` wei of them unpaid. Rows
@@ -124,16 +123,13 @@ library OfferTable {
         uint256 row
     ) internal pure returns (uint256 price, uint256 offerIndex) {
         uint256 sum;
-        (sum, offerIndex, ) = _sumAt(table, group, BatchFormat.GROUP_HEAD_BYTES + BatchFormat.ROW_BYTES * row);
+        (sum, offerIndex) = _sumAt(table, group, BatchFormat.GROUP_HEAD_BYTES + BatchFormat.ROW_BYTES * row);
         price = amount(sum);
     }
 
-    function listingId(Entry memory entry) internal pure returns (uint32) {
-        return uint32(entry.seller);
-    }
-
-    function providerId(Entry memory entry) internal pure returns (uint32) {
-        return uint32(entry.seller >> 32);
+    /// @notice Wei that the output units of the rows cost, of `amount`.
+    function outputAmount(Entry memory entry) internal pure returns (uint256) {
+        return outputUnits(entry.sum) * (entry.outputWord >> 96);
     }
 
     /// @notice Wei that the rows of `sum` cost.
@@ -145,6 +141,11 @@ library OfferTable {
         return uint48(sum >> 48);
     }
 
+    /// @notice The output units of the rows of `sum`, each times its row's timing.
+    function timedUnits(uint256 sum) internal pure returns (uint256) {
+        return uint48(sum);
+    }
+
     function count(uint256 sum) internal pure returns (uint256) {
         return sum >> 224;
     }
@@ -153,12 +154,14 @@ library OfferTable {
         Entry[] memory table,
         bytes calldata group,
         uint256 offset
-    ) private pure returns (uint256 sum, uint256 index, uint256 timing) {
+    ) private pure returns (uint256 sum, uint256 index) {
         uint24 inputUnits;
         uint24 outputUnits_;
+        uint8 timing;
         (index, inputUnits, outputUnits_, timing) = BatchFormat.readRow(group, offset);
         Entry memory entry = table[index];
-        if (timing != 0) sum = inputUnits * entry.inputWord + outputUnits_ * entry.outputWord + entry.requestWord;
+        if (timing == 0) return (0, index);
+        sum = inputUnits * entry.inputWord + outputUnits_ * (entry.outputWord + timing) + entry.requestWord;
     }
 
     /// @dev An array of `length` entries that follow each other in memory, not yet written.
@@ -200,13 +203,14 @@ library OfferTable {
                 rowSum := add(
                     add(
                         mul(and(shr(add(at, 32), word), 0xffffff), mload(entry)),
-                        mul(and(shr(add(at, 8), word), 0xffffff), mload(add(entry, 0x20)))
+                        mul(
+                            and(shr(add(at, 8), word), 0xffffff),
+                            add(mload(add(entry, 0x20)), and(shr(at, word), 0xff))
+                        )
                     ),
                     mload(add(entry, 0x40))
                 )
                 mstore(add(entry, 0x60), add(mload(add(entry, 0x60)), rowSum))
-                entry := add(entry, 0xe0)
-                mstore(entry, add(mload(entry), mul(rowSum, and(shr(at, word), 0xff))))
             }
             // Not 0 in the eight bytes of each row that failed or names an offer outside the table.
             function oddRows(word, addends_) -> rows {

@@ -13,7 +13,8 @@ contract OfferTableTest {
     struct Sum {
         uint256 amount;
         uint256 outputUnits;
-        uint256 timed; // amount times timing
+        uint256 timed; // output units times timing
+        uint256 outputAmount;
         uint256 count;
         uint256 failures;
         uint256 unpaid;
@@ -35,12 +36,12 @@ contract OfferTableTest {
         for (uint256 i = 0; i < nOffers; ++i) {
             require(OfferTable.amount(table[i].sum) == expected[i].amount, "amount");
             require(OfferTable.outputUnits(table[i].sum) == expected[i].outputUnits, "output units");
-            require(OfferTable.amount(table[i].timed) == expected[i].timed, "timed");
+            require(OfferTable.timedUnits(table[i].sum) == expected[i].timed, "timed");
             require(OfferTable.count(table[i].sum) == expected[i].count, "count");
             require(table[i].failures == expected[i].failures, "failures");
             require(table[i].unpaid == expected[i].unpaid, "unpaid");
-            require(OfferTable.listingId(table[i]) == i, "listing");
-            require(OfferTable.providerId(table[i]) == 1_000 + i, "provider");
+            require(table[i].listingId == i && table[i].providerId == 1_000 + i, "seller");
+            require(OfferTable.outputAmount(table[i]) == expected[i].outputAmount, "output amount");
         }
     }
 
@@ -95,7 +96,8 @@ contract OfferTableTest {
                 uint72(word >> 144);
             sum.amount += prices[i];
             sum.outputUnits += rows[i].outputUnits;
-            sum.timed += prices[i] * rows[i].timing;
+            sum.timed += uint256(rows[i].outputUnits) * rows[i].timing;
+            sum.outputAmount += uint256(rows[i].outputUnits) * uint72(word >> 72);
             ++sum.count;
         }
     }
