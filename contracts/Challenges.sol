@@ -242,10 +242,6 @@ contract Challenges is IChallenges, ReceiptEvidence {
         bytes32 domain = keccak256(
             abi.encode(DOMAIN_TYPEHASH, keccak256("AI1NET Escrow"), keccak256("1"), block.chainid, escrow)
         );
-        return
-            MessageHashUtils.toTypedDataHash(
-                domain,
-                keccak256(abi.encode(AUTHORIZATION_TYPEHASH, authorization))
-            );
+        return MessageHashUtils.toTypedDataHash(domain, keccak256(abi.encode(AUTHORIZATION_TYPEHASH, authorization)));
     }
 }

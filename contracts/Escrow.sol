@@ -62,10 +62,7 @@ contract Escrow is Accounts {
         address disputes_,
         address rewards_
     ) Accounts(token_, registry_, windows, guardian_) {
-        require(
-            ledger_ != address(0) && disputes_ != address(0) && rewards_ != address(0),
-            Escrow_ZeroAddress()
-        );
+        require(ledger_ != address(0) && disputes_ != address(0) && rewards_ != address(0), Escrow_ZeroAddress());
         ledger = ledger_;
         disputes = disputes_;
         rewards = rewards_;

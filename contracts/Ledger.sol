@@ -242,11 +242,9 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
     ) private view returns (uint256 sum) {
         (uint32 accountId, , uint256 count) = BatchFormat.readGroupHead(group, 0);
         uint40 startSeq = IEscrow(escrow).account(accountId).nextSeq;
-        for (uint256 j; j < i; ++j)
-            if (groups.get(j) >> 224 == accountId) startSeq += uint16(groups.get(j) >> 208);
+        for (uint256 j; j < i; ++j) if (groups.get(j) >> 224 == accountId) startSeq += uint16(groups.get(j) >> 208);
         uint256[] memory rows = SelfSettled.rowsOf(IEscrow(escrow), accountId, startSeq, count);
-        for (uint256 row; row < count; ++row)
-            if (SelfSettled.has(rows, row)) sum += offers.takeOut(group, row);
+        for (uint256 row; row < count; ++row) if (SelfSettled.has(rows, row)) sum += offers.takeOut(group, row);
     }
 
     /// @dev The word that Escrow.debit takes for rebates.
@@ -339,11 +337,7 @@ contract Ledger is ILedger, Ownable2Step, EIP712, BoundedPause {
     }
 
     /// @dev What providers went without becomes a claim on the operator's bond, less the fee, which never comes from there.
-    function _recordShortfalls(
-        uint24 operatorId,
-        OfferTable.Entry[] memory offers,
-        Totals memory totals
-    ) private {
+    function _recordShortfalls(uint24 operatorId, OfferTable.Entry[] memory offers, Totals memory totals) private {
         uint256[] memory claims = new uint256[](offers.length);
         for (uint256 i; i < offers.length; ++i) {
             uint256 unpaid = offers[i].unpaid;

@@ -80,10 +80,7 @@ contract Rewards is IRewards, Ownable2Step {
     function claimProvider(uint24 operatorId, uint256 epoch, uint32 listingId) external returns (uint256) {
         // Check
         _checkOpen(operatorId, epoch);
-        require(
-            !_paidListings[operatorId][epoch][listingId],
-            Rewards_AlreadyClaimed(operatorId, epoch, listingId)
-        );
+        require(!_paidListings[operatorId][epoch][listingId], Rewards_AlreadyClaimed(operatorId, epoch, listingId));
         uint32 providerId = _registry.listing(listingId).providerId;
         uint256 fees = _rewardableFees(operatorId, epoch, listingId, providerId);
         uint16 multiplier = score(operatorId, epoch, listingId).multiplier;
@@ -149,12 +146,7 @@ contract Rewards is IRewards, Ownable2Step {
     // -------------------------------------------------------------- reporting
 
     /// @inheritdoc IRewards
-    function postReference(
-        uint32 modelId,
-        uint256 fromEpoch,
-        Reference calldata typical,
-        bytes32 dataHash
-    ) external {
+    function postReference(uint32 modelId, uint256 fromEpoch, Reference calldata typical, bytes32 dataHash) external {
         _checkReport(fromEpoch);
         PostedReference[] storage posted = _references[modelId];
         // In the order of their epochs: what is posted for one replaces what was posted for it and for later ones.
@@ -228,8 +220,7 @@ contract Rewards is IRewards, Ownable2Step {
     /// @inheritdoc IRewards
     function referenceOf(uint32 modelId, uint256 epoch) public view returns (Reference memory typical) {
         PostedReference[] storage posted = _references[modelId];
-        for (uint256 i = posted.length; i != 0; --i)
-            if (posted[i - 1].fromEpoch <= epoch) return posted[i - 1].typical;
+        for (uint256 i = posted.length; i != 0; --i) if (posted[i - 1].fromEpoch <= epoch) return posted[i - 1].typical;
     }
 
     /// @inheritdoc IRewards
@@ -271,11 +262,7 @@ contract Rewards is IRewards, Ownable2Step {
     }
 
     /// @dev The boost never exceeds the reserve.
-    function _split(
-        uint256 part,
-        uint256 rateBps,
-        uint256 epoch
-    ) private view returns (uint256 base, uint256 boost) {
+    function _split(uint256 part, uint256 rateBps, uint256 epoch) private view returns (uint256 base, uint256 boost) {
         base = (part * rateBps) / BPS;
         boost = Math.min((base * boostBps(epoch)) / BPS, reserve);
     }

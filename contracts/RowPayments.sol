@@ -60,8 +60,7 @@ contract RowPayments is IRowPayments {
         uint256 total = OfferTable.amount(sum);
 
         uint256 appFee = appFeeDown(total, row.appId, row.accountId);
-        if (appFee > proof.shortfall)
-            return (row.amount + ((appFee - proof.shortfall) * row.amount) / total, 0);
+        if (appFee > proof.shortfall) return (row.amount + ((appFee - proof.shortfall) * row.amount) / total, 0);
         unpaid = _lackedBy(proof, table, skipped, proof.shortfall - appFee);
         taken = row.amount - unpaid;
     }

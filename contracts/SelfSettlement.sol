@@ -105,6 +105,9 @@ abstract contract SelfSettlement is BondClaims {
             digest,
             receipt.offerId,
             receipt.appId,
+            receipt.outputUnits,
+            receipt.timing,
+            receipt.servedAt,
             amount,
             taken,
             paid

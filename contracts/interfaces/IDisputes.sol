@@ -106,7 +106,13 @@ interface IDisputes is IReceiptEvidence {
         uint96 reward
     );
     /// @notice `id`, an account or a provider, claims `amount` more of the bond, in this bucket of time.
-    event ClaimRecorded(uint24 indexed operatorId, Claim indexed kind, uint32 indexed id, uint40 bucket, uint128 amount);
+    event ClaimRecorded(
+        uint24 indexed operatorId,
+        Claim indexed kind,
+        uint32 indexed id,
+        uint40 bucket,
+        uint128 amount
+    );
     /// @notice A claim ended with `paid` of it.
     event ClaimCollected(
         uint24 indexed operatorId,
@@ -126,6 +132,9 @@ interface IDisputes is IReceiptEvidence {
         bytes32 digest,
         uint32 offerId,
         uint32 appId,
+        uint24 outputUnits,
+        uint8 timing,
+        uint40 servedAt,
         uint96 amount,
         uint96 taken,
         uint96 paid

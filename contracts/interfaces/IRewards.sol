@@ -112,12 +112,7 @@ interface IRewards {
     // -------------------------------------------------------------- reporting
 
     /// @notice Says what is typical of a model, from `fromEpoch` on, which must not have begun. Only the reporter.
-    function postReference(
-        uint32 modelId,
-        uint256 fromEpoch,
-        Reference calldata typical,
-        bytes32 dataHash
-    ) external;
+    function postReference(uint32 modelId, uint256 fromEpoch, Reference calldata typical, bytes32 dataHash) external;
 
     /// @notice Says how accurate a listing was found to be, for `epoch`, which must not have begun. Only the reporter.
     function postAccuracy(uint32 listingId, uint256 epoch, uint16 bps, bytes32 dataHash) external;

@@ -36,14 +36,9 @@ library RewardScore {
         uint256 speed = speedOf(metrics, typical);
         uint256 rating = ratingOf(metrics, reviews);
         uint256 accurate = accuracy.isPosted ? accuracy.bps : NEUTRAL;
-        uint256 mean = (SUCCESS_WEIGHT *
-            success +
-            SPEED_WEIGHT *
-            speed +
-            RATING_WEIGHT *
-            rating +
-            ACCURACY_WEIGHT *
-            accurate) / WHOLE;
+        uint256 mean =
+            (SUCCESS_WEIGHT * success + SPEED_WEIGHT * speed + RATING_WEIGHT * rating + ACCURACY_WEIGHT * accurate) /
+                WHOLE;
         score.success = uint16(success);
         score.speed = uint16(speed);
         score.rating = uint16(rating);
@@ -83,9 +78,10 @@ library RewardScore {
     function shortness(ILedger.Metrics memory metrics, uint256 outputUnits) internal pure returns (uint256) {
         if (outputUnits == 0 || metrics.requests == 0) return 0;
         uint256 one = 1 << 16;
-        uint256 ratio = metrics.outputUnits == 0
-            ? MAX_SHORTNESS * one
-            : (outputUnits * metrics.requests * one) / metrics.outputUnits;
+        uint256 ratio =
+            metrics.outputUnits == 0
+                ? MAX_SHORTNESS * one
+                : (outputUnits * metrics.requests * one) / metrics.outputUnits;
         ratio = Math.min(ratio, MAX_SHORTNESS * one);
         if (ratio <= one) return 0;
         uint256 log = Math.log2(ratio);
@@ -94,10 +90,7 @@ library RewardScore {
     }
 
     /// @dev Fees that nobody reviewed count as rated in the middle.
-    function ratingOf(
-        ILedger.Metrics memory metrics,
-        IReviews.Summary memory reviews
-    ) internal pure returns (uint256) {
+    function ratingOf(ILedger.Metrics memory metrics, IReviews.Summary memory reviews) internal pure returns (uint256) {
         uint256 weights = RATING_LEVERAGE * reviews.weights;
         uint256 all = uint256(metrics.fees) + weights;
         if (all == 0) return NEUTRAL;
