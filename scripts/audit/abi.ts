@@ -53,6 +53,10 @@ export const escrowAbi = parseAbi([
   "event Claimed(uint8 indexed earner, uint32 indexed id, address indexed to, uint128 amount)",
   "event Refunded(uint32 indexed accountId, uint96 amount)",
   "event Compensated(uint32 indexed providerId, uint96 amount)",
+  "event Frozen(uint32 indexed providerId, uint96 amount)",
+  "event Thawed(uint32 indexed providerId, uint96 amount)",
+  "event Reversed(uint32 indexed providerId, uint32 indexed accountId, uint96 amount)",
+  "event PoolPaid(uint24 indexed operatorId, uint256 indexed epoch, address indexed to, uint256 amount)",
   "struct Account { uint96 balance; uint88 credits; uint40 nextSeq; uint24 operatorId; uint8 flags; }",
   "struct Earnings { uint96 current; uint96 previous; uint40 bucket; uint128 mature; uint128 claimed; }",
   "struct Exit { uint96 amount; uint40 readyAt; }",
@@ -67,15 +71,18 @@ export const escrowAbi = parseAbi([
   "function earnings(uint8 earner, uint32 id) view returns (Earnings)",
   "function pool(uint24 operatorId, uint256 epoch) view returns (uint256)",
   "function owed() view returns (uint256)",
+  "function frozenOf(uint32 providerId) view returns (uint128)",
 ]);
 
 export const ledgerAbi = parseAbi([
   ...OWNERSHIP,
   ...PAUSE,
-  "event BatchSettled(uint24 indexed operatorId, uint32 indexed batchNo, bytes32 commitment, uint32 rows, uint128 amount, uint128 appFees, uint128 protocolFee, uint128 shortfall)",
+  "event BatchSettled(uint24 indexed operatorId, uint32 indexed batchNo, bytes32 commitment, uint32 rows, uint128 amount, uint128 appFees, uint128 protocolFee, uint128 shortfall, uint128 rebates)",
   "event ShortfallRecorded(uint24 indexed operatorId, uint32 indexed batchNo, uint32 indexed accountId, uint128 shortfall)",
   "event ProtocolFeeScheduled(uint16 feeBps, uint40 effectiveAt)",
-  "struct Metrics { uint96 revenue; uint56 outputUnits; uint40 timingSum; uint32 requests; uint32 failures; }",
+  "event RebateShareScheduled(uint16 shareBps, uint256 fromEpoch)",
+  "event FeesReversed(uint24 indexed operatorId, uint256 indexed epoch, uint32 indexed listingId, uint32 appId, uint256 fee)",
+  "struct Metrics { uint88 fees; uint64 weightedTiming; uint48 outputUnits; uint32 requests; uint24 failures; }",
   "function settle(uint24 operatorId, bytes batch)",
   "function registry() view returns (address)",
   "function escrow() view returns (address)",
@@ -85,13 +92,26 @@ export const ledgerAbi = parseAbi([
   "function commitmentOf(uint24 operatorId, uint32 batchNo) view returns (bytes32)",
   "function metrics(uint256 epoch, uint24 operatorId, uint32 listingId) view returns (Metrics)",
   "function protocolFeeBps(uint40 servedAt) view returns (uint16)",
+  "function rebateShareBps(uint256 epoch) view returns (uint16)",
+  "function appFees(uint256 epoch, uint24 operatorId, uint32 appId) view returns (uint128)",
 ]);
 
 export const disputesAbi = parseAbi([
   "event EvidencePaid(uint24 indexed operatorId, uint32 indexed accountId, address indexed challenger, uint8 kind, uint40 seq, bytes32 evidence, uint32 providerId, uint96 refund, uint96 compensation, uint96 penalty, uint96 reward)",
-  "event DebtRecorded(uint24 indexed operatorId, uint32 indexed accountId, uint32 indexed providerId, uint96 refund, uint96 compensation)",
+  "event ClaimRecorded(uint24 indexed operatorId, uint8 indexed kind, uint32 indexed id, uint40 bucket, uint128 amount)",
+  "event ClaimCollected(uint24 indexed operatorId, uint8 indexed kind, uint32 indexed id, uint40 bucket, uint128 amount, uint96 paid)",
+  "event SelfSettled(uint24 indexed operatorId, uint32 indexed accountId, uint32 indexed providerId, uint40 seq, bytes32 digest, uint32 offerId, uint32 appId, uint24 outputUnits, uint8 timing, uint40 servedAt, uint96 amount, uint96 taken, uint96 paid)",
+  "struct OpenClaims { uint128 refunds; uint128 compensations; }",
   "function penalty() view returns (uint96)",
-  "function debtOf(uint24 operatorId) view returns (uint256)",
+  "function challenges() view returns (address)",
+  "function claimOf(uint24 operatorId, uint8 kind, uint32 id, uint40 bucket) view returns (uint128)",
+  "function openClaimsByKind(uint24 operatorId) view returns (OpenClaims)",
+]);
+
+export const challengesAbi = parseAbi([
+  "event ChallengeOpened(uint24 indexed operatorId, uint32 indexed accountId, address indexed challenger, uint40 seq, uint40 answerBy)",
+  "event ChallengeAnswered(uint24 indexed operatorId, uint32 indexed accountId, uint40 seq, bytes32 nonce)",
+  "event ReceiptShown(uint24 indexed operatorId, uint32 indexed accountId, uint40 seq, bytes32 digest)",
 ]);
 
 export const tokenAbi = parseAbi(["function balanceOf(address account) view returns (uint256)"]);

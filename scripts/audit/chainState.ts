@@ -30,9 +30,9 @@ export interface ChainEarnings {
 }
 
 export interface ChainMetrics {
-  readonly revenue: bigint;
-  readonly outputUnits: bigint;
-  readonly timingSum: number;
+  readonly fees: bigint;
+  readonly weightedTiming: bigint;
+  readonly outputUnits: number;
   readonly requests: number;
   readonly failures: number;
 }
@@ -50,7 +50,16 @@ export interface ChainState {
   stakes(
     holders: readonly (readonly ["operator" | "provider", number])[],
   ): Promise<readonly { bonded: bigint; unbonding: bigint; readyAt: number }[]>;
-  debtsWei(operatorIds: readonly number[]): Promise<readonly bigint[]>;
+  /** Wei claimed of bonds. */
+  openClaims(operatorIds: readonly number[]): Promise<readonly { refunds: bigint; compensations: bigint }[]>;
+  claims(
+    keys: readonly (readonly [operatorId: number, kind: number, id: number, bucket: number])[],
+  ): Promise<readonly bigint[]>;
+  /** Credit of providers that is set aside. */
+  frozenWei(providerIds: readonly number[]): Promise<readonly bigint[]>;
+  appFeesWei(
+    keys: readonly (readonly [epoch: number, operatorId: number, appId: number])[],
+  ): Promise<readonly bigint[]>;
   pools(keys: readonly (readonly [operatorId: number, epoch: number])[]): Promise<readonly bigint[]>;
   metrics(
     keys: readonly (readonly [epoch: number, operatorId: number, listingId: number])[],

@@ -1,6 +1,7 @@
 import type { ChainState } from "./chainState.ts";
 import { noEarnings, unclaimedWei } from "./earnings.ts";
 import { compare, type Report } from "./mismatch.ts";
+import { openClaimsWei } from "./openClaims.ts";
 import { keyOf, type Account, type Earner, type State } from "./state.ts";
 
 /** How many things are asked for at once. */
@@ -41,9 +42,14 @@ export async function compareState(state: State, chain: ChainState, report: Repo
   const pausedUntilSec = await chain.pausedUntilSec();
   compare(report, "end of the pause", "Escrow", state.pausedUntilSec.escrow, pausedUntilSec.escrow);
   compare(report, "end of the pause", "Ledger", state.pausedUntilSec.ledger, pausedUntilSec.ledger);
-  const { slashedWei, refundWei, compensationWei } = state.dispute;
-  compare(report, "slashed for no evidence", "end of the events", 0n, slashedWei);
-  compare(report, "unpaid by a dispute", "end of the events", 0n, refundWei + compensationWei);
+  const { announced } = state;
+  const end = "end of the events";
+  compare(report, "announced and not slashed", end, 0n, announced.slashedWei);
+  compare(report, "unpaid by a dispute", end, 0n, announced.refundWei + announced.compensationWei);
+  const unexplainedWei = announced.refundClaimWei + announced.compensationClaimWei;
+  compare(report, "claimed for no evidence", end, 0n, unexplainedWei);
+  const shortfallsWei = [...announced.shortfalls.values()].reduce((sum, wei) => sum + wei, 0n);
+  compare(report, "shortfalls that nobody claims", end, 0n, shortfallsWei);
   await compareRegistry(state, chain, report);
   await compareStakes(state, chain, report);
   await compareLedger(state, chain, report);
@@ -102,8 +108,23 @@ async function compareStakes(state: State, chain: ChainState, report: Report): P
   );
   await each(
     operatorIds,
-    async (asked) => chain.debtsWei(asked),
-    (id, stored) => compare(report, "debt", `operator ${id}`, state.debts.get(id) ?? 0n, stored),
+    async (asked) => chain.openClaims(asked),
+    (id, stored) => {
+      const { refundsWei, compensationsWei } = openClaimsWei(state, id);
+      compare(report, "refunds claimed of the bond", `operator ${id}`, refundsWei, stored.refunds);
+      compare(
+        report,
+        "compensations claimed of the bond",
+        `operator ${id}`,
+        compensationsWei,
+        stored.compensations,
+      );
+    },
+  );
+  await each(
+    [...state.claims],
+    async (asked) => chain.claims(asked.map(([key]) => idsOf(key) as [number, number, number, number])),
+    ([key, wei], stored) => compare(report, "claim on a bond", `claim ${key}`, wei, stored),
   );
 }
 
@@ -134,12 +155,17 @@ async function compareLedger(state: State, chain: ChainState, report: Report): P
     ([key, metrics], stored) => {
       const [epoch, operatorId, listingId] = idsOf(key);
       const where = `epoch ${epoch}, operator ${operatorId}, listing ${listingId}`;
-      compare(report, "revenue", where, metrics.revenueWei, stored.revenue);
+      compare(report, "fees", where, metrics.feesWei, stored.fees);
+      compare(report, "weighted timing", where, metrics.weightedTiming, stored.weightedTiming);
       compare(report, "output units", where, metrics.outputUnits, stored.outputUnits);
-      compare(report, "sum of timings", where, metrics.timingSum, stored.timingSum);
       compare(report, "requests", where, metrics.requests, stored.requests);
       compare(report, "failures", where, metrics.failures, stored.failures);
     },
+  );
+  await each(
+    [...state.appFees],
+    async (asked) => chain.appFeesWei(asked.map(([key]) => idsOf(key) as [number, number, number])),
+    ([key, wei], stored) => compare(report, "fees of an app", `epoch/operator/app ${key}`, wei, stored),
   );
   await each(
     state.protocolFees,
@@ -151,8 +177,9 @@ async function compareLedger(state: State, chain: ChainState, report: Report): P
   );
 }
 
-/** Bit 0 strict, bits 2 to 6 `maxAppFeePct`; no event and no batch sets bit 1. */
-const flagsOf = (account: Account): number => (account.strict ? 1 : 0) | (account.maxAppFeePct << 2);
+/** Bit 0 strict, bit 1 has self-settled rows, bits 2 to 6 `maxAppFeePct`. */
+const flagsOf = ({ strict, selfSettled, maxAppFeePct }: Account): number =>
+  (strict ? 1 : 0) | (selfSettled.size > 0 ? 2 : 0) | (maxAppFeePct << 2);
 
 async function compareAccounts(state: State, chain: ChainState, report: Report): Promise<void> {
   const count = await chain.accountCount();
@@ -202,6 +229,11 @@ async function compareEarnings(state: State, chain: ChainState, report: Report):
     },
   );
   await each(
+    idsUpTo(state.providers),
+    async (asked) => chain.frozenWei(asked),
+    (id, stored) => compare(report, "frozen credit", `provider ${id}`, state.frozen.get(id) ?? 0n, stored),
+  );
+  await each(
     [...state.pools],
     async (asked) => chain.pools(asked.map(([key]) => idsOf(key) as [number, number])),
     ([key, poolWei], stored) => {
@@ -216,9 +248,12 @@ async function compareSolvency(state: State, chain: ChainState, report: Report):
   for (const account of state.accounts.values()) owedWei += account.balanceWei + account.creditsWei;
   for (const earnings of state.earnings.values()) owedWei += unclaimedWei(earnings);
   for (const poolWei of state.pools.values()) owedWei += poolWei;
-  const { depositedWei, grantedWei, refundedWei, compensatedWei, withdrawnWei, claimedWei } = state.totals;
-  const flowedWei = depositedWei + grantedWei + refundedWei + compensatedWei - withdrawnWei - claimedWei;
-  const flow = "deposits + credits + refunds + compensations - withdrawals - claims";
+  for (const frozenWei of state.frozen.values()) owedWei += frozenWei;
+  const { depositedWei, grantedWei, refundedWei, compensatedWei } = state.totals;
+  const { withdrawnWei, claimedWei, poolPaidWei } = state.totals;
+  const flowedWei =
+    depositedWei + grantedWei + refundedWei + compensatedWei - withdrawnWei - claimedWei - poolPaidWei;
+  const flow = "deposits + credits + refunds + compensations - withdrawals - claims - rewards";
   compare(report, "every wei accounted for (I-14)", flow, flowedWei, owedWei);
   compare(report, "owed", "Escrow", owedWei, await chain.owedWei());
   const escrowBalanceWei = await chain.escrowBalanceWei();

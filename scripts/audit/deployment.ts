@@ -13,6 +13,7 @@ export interface Deployment {
   readonly registry: Hex;
   readonly token: Hex;
   readonly disputes: Hex;
+  readonly challenges: Hex;
   readonly rules: Rules;
 }
 
@@ -53,12 +54,8 @@ export async function findDeployment(
       );
     if (disputes !== slasher)
       throw new AuditError(`The Escrow ${escrow} and the Registry ${registry} answer to different Disputes.`);
-    const penaltyWei = await client.readContract({
-      address: disputes,
-      abi: disputesAbi,
-      functionName: "penalty",
-      blockNumber,
-    });
+    const { read: askDisputes } = getContract({ address: disputes, abi: disputesAbi, client });
+    const [penaltyWei, challenges] = await Promise.all([askDisputes.penalty(at), askDisputes.challenges(at)]);
     return {
       chainId,
       ledger,
@@ -66,6 +63,7 @@ export async function findDeployment(
       registry,
       token,
       disputes,
+      challenges,
       rules: { graceSec, challengeSec, epochSec: Number(epochLength), operatorShareBps, penaltyWei },
     };
   } catch (error) {

@@ -31,6 +31,17 @@ export function addEarnings(earnings: Earnings, bucket: number, amountWei: bigin
   earnings.current += amountWei;
 }
 
+/** Takes up to `amountWei` of what is pending out, the older bucket's first, and gives what that was. */
+export function takePending(earnings: Earnings, bucket: number, amountWei: bigint): bigint {
+  roll(earnings, bucket);
+  const fromPrevious = amountWei < earnings.previous ? amountWei : earnings.previous;
+  const rest = amountWei - fromPrevious;
+  const fromCurrent = rest < earnings.current ? rest : earnings.current;
+  earnings.previous -= fromPrevious;
+  earnings.current -= fromCurrent;
+  return fromPrevious + fromCurrent;
+}
+
 /** Takes everything mature out. */
 export function takeEarnings(earnings: Earnings, bucket: number): bigint {
   roll(earnings, bucket);

@@ -1,5 +1,5 @@
 import type { DecodeEventLogReturnType } from "viem";
-import type { disputesAbi, escrowAbi, ledgerAbi, registryAbi } from "./abi.ts";
+import type { challengesAbi, disputesAbi, escrowAbi, ledgerAbi, registryAbi } from "./abi.ts";
 import type { Hex } from "../../router/model/bytes.ts";
 
 /** Where and when something happened. */
@@ -21,9 +21,10 @@ export interface SettleCall {
 type RegistryEvent = DecodeEventLogReturnType<typeof registryAbi>;
 type EscrowEvent = DecodeEventLogReturnType<typeof escrowAbi>;
 type LedgerEvent = DecodeEventLogReturnType<typeof ledgerAbi>;
-export type DisputesEvent = DecodeEventLogReturnType<typeof disputesAbi>;
+type DisputesEvent = DecodeEventLogReturnType<typeof disputesAbi>;
+type ChallengesEvent = DecodeEventLogReturnType<typeof challengesAbi>;
 
-export type ContractEvent = RegistryEvent | EscrowEvent | LedgerEvent | DisputesEvent;
+export type ContractEvent = RegistryEvent | EscrowEvent | LedgerEvent | DisputesEvent | ChallengesEvent;
 type BatchSettled = Extract<LedgerEvent, { eventName: "BatchSettled" }>;
 
 /** The contracts that a guardian can pause. */

@@ -9,7 +9,10 @@ export interface OfferSum {
   amountWei: bigint;
   unpaidWei: bigint;
   outputUnits: number;
-  timingSum: number;
+  /** Output units, each times its row's timing. */
+  timedUnits: bigint;
+  /** Of `amountWei`: what output units cost. */
+  outputWei: bigint;
   requests: number;
   failures: number;
 }
@@ -29,7 +32,19 @@ export interface PricedGroup {
   readonly rowsUnpaidWei: bigint;
   /** Taken from the account. */
   readonly paidWei: bigint;
+  /** Given back to it, as credits. */
+  readonly rebateWei: bigint;
 }
+
+/** What a batch gives back of what its groups cost. */
+export interface Rebates {
+  /** Of 10^8. */
+  readonly rate: bigint;
+  readonly marginWei: bigint;
+}
+
+const MAX_CREDITS_WEI = 2n ** 88n - 1n;
+const RATE_SCALE = 10n ** 8n;
 
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
@@ -39,20 +54,24 @@ export function priceGroup(
   account: Account,
   appFeeBps: number,
   sums: ReadonlyMap<number, OfferSum>,
+  rebates: Rebates,
 ): PricedGroup {
   let amountWei = 0n;
   let failedRows = 0;
-  const prices = group.rows.map((row) => {
+  const prices = group.rows.map((row, i) => {
     const sum = sums.get(row.offerId) as OfferSum;
     if (row.timing === FAILED) {
       sum.failures++;
       failedRows++;
       return 0n;
     }
+    // Charged when its provider settled it itself.
+    if (account.selfSettled.has(account.nextSeq + i)) return 0n;
     const price = amountOf(sum.offer, row);
     sum.amountWei += price;
     sum.outputUnits += row.outputUnits;
-    sum.timingSum += row.timing;
+    sum.timedUnits += BigInt(row.outputUnits * row.timing);
+    sum.outputWei += BigInt(row.outputUnits) * sum.offer.outputPrice;
     sum.requests++;
     amountWei += price;
     return price;
@@ -78,6 +97,10 @@ export function priceGroup(
   account.creditsWei -= fromCreditsWei;
   account.balanceWei -= paidWei - fromCreditsWei;
   account.nextSeq += group.rows.length;
+  const rebateDown = (amountWei * rebates.rate) / RATE_SCALE - rebates.marginWei;
+  const isDue = shortfallWei === 0n && rebateDown > 0n;
+  const rebateWei = isDue && account.creditsWei + rebateDown <= MAX_CREDITS_WEI ? rebateDown : 0n;
+  account.creditsWei += rebateWei;
   return {
     startSeq,
     rows: group.rows.length,
@@ -87,5 +110,6 @@ export function priceGroup(
     shortfallWei,
     rowsUnpaidWei,
     paidWei,
+    rebateWei,
   };
 }

@@ -1,6 +1,6 @@
 import { decodeEventLog, hexToNumber, numberToHex, type PublicClient, type RpcLog } from "viem";
 import type { Hex } from "../../router/model/bytes.ts";
-import { disputesAbi, escrowAbi, ledgerAbi, registryAbi } from "./abi.ts";
+import { challengesAbi, disputesAbi, escrowAbi, ledgerAbi, registryAbi } from "./abi.ts";
 import { AuditError } from "./auditError.ts";
 import type { Deployment } from "./deployment.ts";
 import type { AuditEvent, ContractEvent, Pausable, PauseEvent, Place, UnknownEvent } from "./events.ts";
@@ -42,7 +42,7 @@ async function getLogs(
   }
 }
 
-/** The logs of the four contracts by the range of blocks; ranges shrink to what the endpoint allows, and grow again. */
+/** The logs of the contracts by the range of blocks; ranges shrink to what the endpoint allows, and grow again. */
 async function* readLogs(
   client: PublicClient,
   addresses: readonly Hex[],
@@ -80,7 +80,7 @@ function tell(event: ContractEvent, contract: Pausable): Decoded {
   return event;
 }
 
-function decode(log: Log, { ledger, escrow, disputes }: Deployment): Decoded {
+function decode(log: Log, { ledger, escrow, disputes, challenges }: Deployment): Decoded {
   const { address, topics, data } = log;
   const isFrom = (contract: Hex): boolean => address.toLowerCase() === contract.toLowerCase();
   try {
@@ -88,6 +88,7 @@ function decode(log: Log, { ledger, escrow, disputes }: Deployment): Decoded {
     if (isFrom(ledger)) return tell(decodeEventLog({ abi: ledgerAbi, ...encoded }), "ledger");
     if (isFrom(escrow)) return tell(decodeEventLog({ abi: escrowAbi, ...encoded }), "escrow");
     if (isFrom(disputes)) return decodeEventLog({ abi: disputesAbi, ...encoded });
+    if (isFrom(challenges)) return decodeEventLog({ abi: challengesAbi, ...encoded });
     return decodeEventLog({ abi: registryAbi, ...encoded });
   } catch {
     return { eventName: "Unknown", contract: address, topic: topics[0] ?? "0x" };
@@ -106,7 +107,7 @@ export async function* readEvents(
   range: BlockRange,
   onRange: (upTo: number) => void,
 ): AsyncGenerator<AuditEvent> {
-  const { ledger, escrow, registry, disputes } = deployment;
+  const { ledger, escrow, registry, disputes, challenges } = deployment;
 
   const read = async (log: Log, times: Map<number, Promise<number>>): Promise<AuditEvent> => {
     const { transactionHash: txHash, blockTimestamp } = log;
@@ -130,7 +131,8 @@ export async function* readEvents(
     return { ...event, at, call: await readSettleCall(client, ledger, txHash, event.args) };
   };
 
-  for await (const { logs, upTo } of readLogs(client, [registry, escrow, ledger, disputes], range)) {
+  const contracts = [registry, escrow, ledger, disputes, challenges];
+  for await (const { logs, upTo } of readLogs(client, contracts, range)) {
     const times = new Map<number, Promise<number>>();
     yield* mapAhead(logs.toSorted(inOrder), AHEAD, async (log) => read(log, times));
     onRange(upTo);

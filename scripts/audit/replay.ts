@@ -3,6 +3,7 @@ import type { AuditEvent, Pausable } from "./events.ts";
 import { compare } from "./mismatch.ts";
 import { replayBatch, type Replay } from "./replayBatch.ts";
 import { replayDispute } from "./replayDispute.ts";
+import { replayStake } from "./replayStake.ts";
 import { EARNERS, keyOf, valueAt, type Account } from "./state.ts";
 
 const NOT_RETIRED = 2 ** 40 - 1;
@@ -76,10 +77,21 @@ export function replayEvent(replay: Replay, event: AuditEvent): void {
         feeBps: event.args.feeBps,
       });
       return;
+    case "RebateShareScheduled": {
+      const { shareBps, fromEpoch } = event.args;
+      state.rebateShares.push({ fromEpoch: Number(fromEpoch), shareBps });
+      return;
+    }
     case "AccountOpened": {
       const { accountId, operatorId, strict, maxAppFeePct } = event.args;
       compare(report, "account id", where, state.accounts.size + 1, accountId);
-      const empty = { balanceWei: 0n, creditsWei: 0n, nextSeq: 0, exit: undefined };
+      const empty = {
+        balanceWei: 0n,
+        creditsWei: 0n,
+        nextSeq: 0,
+        exit: undefined,
+        selfSettled: new Set<number>(),
+      };
       state.accounts.set(accountId, { operatorId, strict, maxAppFeePct, ...empty });
       return;
     }
@@ -152,17 +164,37 @@ export function replayEvent(replay: Replay, event: AuditEvent): void {
         actual: event.topic,
       });
       return;
+    case "PoolPaid": {
+      const { operatorId, epoch, amount } = event.args;
+      const key = keyOf(operatorId, Number(epoch));
+      const leftWei = (state.pools.get(key) ?? 0n) - amount;
+      compare(report, "paid of a pool", where, leftWei >= 0n, true);
+      state.pools.set(key, leftWei);
+      state.totals.poolPaidWei += amount;
+      return;
+    }
     case "Bonded":
     case "UnbondingRequested":
     case "Unbonded":
     case "Slashed":
+      replayStake(replay, event, at, where);
+      return;
     case "EvidencePaid":
-    case "DebtRecorded":
+    case "ClaimRecorded":
+    case "ClaimCollected":
+    case "SelfSettled":
     case "Refunded":
     case "Compensated":
+    case "Frozen":
+    case "Thawed":
+    case "Reversed":
+    case "FeesReversed":
       replayDispute(replay, event, at, where);
       return;
     // What bears on no amount.
+    case "ChallengeOpened":
+    case "ChallengeAnswered":
+    case "ReceiptShown":
     case "ReceiptKeyAdded":
     case "PayeeSet":
     case "ModelRegistered":

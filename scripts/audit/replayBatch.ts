@@ -13,8 +13,17 @@ import { isBillable } from "../../router/model/offer.ts";
 import { addEarnings, noEarnings } from "./earnings.ts";
 import type { SettleCall, SettledEvent } from "./events.ts";
 import { compare, type Report } from "./mismatch.ts";
+import { addFees } from "./metrics.ts";
 import { priceGroup, type OfferSum, type PricedGroup } from "./priceGroup.ts";
-import { keyOf, valueAt, type Earner, type Rules, type State } from "./state.ts";
+import {
+  keyOf,
+  protocolFeeBps,
+  rebateShareBps,
+  valueAt,
+  type Earner,
+  type Rules,
+  type State,
+} from "./state.ts";
 
 /** A group of a settled batch, for who looks for one row. */
 export interface SettledGroup {
@@ -34,13 +43,6 @@ export interface Replay {
 }
 
 const BPS = 10_000n;
-const METRIC_MAX = {
-  revenueWei: 96n,
-  outputUnits: 56n,
-  timingSum: 40n,
-  requests: 32n,
-  failures: 32n,
-} as const;
 
 /** Settles a batch over again and compares the event with the outcome. */
 export function replayBatch(replay: Replay, event: SettledEvent): void {
@@ -69,7 +71,8 @@ export function replayBatch(replay: Replay, event: SettledEvent): void {
 
   const sums = offerSums(replay, batch, where);
   if (!sums) return;
-  const groups = priceGroups(replay, batch, operatorId, sums, where);
+  const epoch = Math.floor(event.at.timestampSec / replay.rules.epochSec);
+  const groups = priceGroups(replay, batch, operatorId, epoch, sums, where);
   if (!groups) return;
   const protocolFeeWei = distribute(replay, event, batch, groups, sums, where);
 
@@ -85,11 +88,13 @@ export function replayBatch(replay: Replay, event: SettledEvent): void {
   const amountWei = total((group) => group.amountWei);
   const appFeesWei = total((group) => group.appFeeWei);
   const shortfallWei = total((group) => group.rowsUnpaidWei);
+  const rebatesWei = total((group) => group.rebateWei);
   compare(report, "rows", where, rows, event.args.rows);
   compare(report, "amount", where, amountWei, event.args.amount);
   compare(report, "app fees", where, appFeesWei, event.args.appFees);
   compare(report, "protocol fee", where, protocolFeeWei, event.args.protocolFee);
   compare(report, "shortfall", where, shortfallWei, event.args.shortfall);
+  compare(report, "rebates", where, rebatesWei, event.args.rebates);
   compare(report, "amount within the supply", where, amountWei <= SUPPLY_CAP_WEI, true);
   const short = groups.flatMap((group, i) =>
     group.shortfallWei === 0n ? [] : [`${batch.groups[i]?.accountId}: ${group.shortfallWei}`],
@@ -104,6 +109,7 @@ export function replayBatch(replay: Replay, event: SettledEvent): void {
   totals.amountWei += amountWei;
   totals.appFeesWei += appFeesWei;
   totals.protocolFeeWei += protocolFeeWei;
+  totals.rebatesWei += rebatesWei;
   totals.shortfallWei += shortfallWei;
 }
 
@@ -157,7 +163,8 @@ function offerSums(
       amountWei: 0n,
       unpaidWei: 0n,
       outputUnits: 0,
-      timingSum: 0,
+      timedUnits: 0n,
+      outputWei: 0n,
       requests: 0,
       failures: 0,
     });
@@ -168,8 +175,9 @@ function offerSums(
 /** Debits every group; undefined when an account is unknown. */
 function priceGroups(
   { state, report, onGroup }: Replay,
-  batch: Batch,
+  batch: Batch & EncodedBatch,
   operatorId: number,
+  epoch: number,
   sums: ReadonlyMap<number, OfferSum>,
   where: string,
 ): PricedGroup[] | undefined {
@@ -183,6 +191,8 @@ function priceGroups(
     });
     return undefined;
   }
+  const rate = protocolFeeBps(state, batch.servedFromSec) * rebateShareBps(state, epoch);
+  const rebates = { rate, marginWei: rate === 0n ? 0n : offerCountOf(batch) };
   return batch.groups.map((group) => {
     const account = state.accounts.get(group.accountId);
     if (!account) throw new Error(`account ${group.accountId} has just been there`);
@@ -191,7 +201,7 @@ function priceGroups(
     const appFeeBps = state.apps.get(group.appId);
     if (appFeeBps === undefined)
       report({ name: "unknown app", where, expected: "an app", actual: String(group.appId) });
-    const priced = priceGroup(group, account, appFeeBps ?? 0, sums);
+    const priced = priceGroup(group, account, appFeeBps ?? 0, sums, rebates);
     onGroup?.({ operatorId, batch, group, startSeq: priced.startSeq, where });
     return priced;
   });
@@ -201,14 +211,14 @@ function priceGroups(
 function distribute(
   { state, rules, report }: Replay,
   { args: { operatorId }, at: { timestampSec } }: SettledEvent,
-  batch: Batch,
+  batch: Batch & EncodedBatch,
   groups: readonly PricedGroup[],
   sums: ReadonlyMap<number, OfferSum>,
   where: string,
 ): bigint {
   const epoch = Math.floor(timestampSec / rules.epochSec);
   const bucket = Math.floor(timestampSec / rules.challengeSec);
-  const fee = state.protocolFees.findLast(({ effectiveAtSec }) => effectiveAtSec <= batch.servedFromSec);
+  const feeBps = protocolFeeBps(state, batch.servedFromSec);
   let creditedWei = 0n;
   const credit = (earner: Earner, id: number, amountWei: bigint): void => {
     if (amountWei === 0n) return;
@@ -219,39 +229,39 @@ function distribute(
   let protocolFeeWei = 0n;
   for (const sum of sums.values()) {
     const paidWei = sum.amountWei - sum.unpaidWei;
-    const feeDown = (paidWei * BigInt(fee?.feeBps ?? 0)) / BPS;
+    const feeDown = (paidWei * feeBps) / BPS;
     protocolFeeWei += feeDown;
     credit("provider", sum.offer.providerId, paidWei - feeDown);
-    measure(state, keyOf(epoch, operatorId, sum.offer.listingId), sum, paidWei);
+    addFees(state, keyOf(epoch, operatorId, sum.offer.listingId), feeDown, sum);
+    const claimDown = sum.unpaidWei - (sum.unpaidWei * feeBps) / BPS;
+    const { shortfalls } = state.announced;
+    if (claimDown > 0n)
+      shortfalls.set(sum.offer.providerId, (shortfalls.get(sum.offer.providerId) ?? 0n) + claimDown);
   }
-  groups.forEach((group, i) => credit("app", batch.groups[i]?.appId ?? 0, group.appFeeWei));
+  const paidByApp = new Map<number, bigint>();
+  groups.forEach((group, i) => {
+    const appId = batch.groups[i]?.appId ?? 0;
+    if (appId === 0) return;
+    credit("app", appId, group.appFeeWei);
+    paidByApp.set(appId, (paidByApp.get(appId) ?? 0n) + group.amountWei - group.rowsUnpaidWei);
+  });
+  for (const [appId, paidWei] of paidByApp) {
+    const feeDown = (paidWei * feeBps) / BPS - offerCountOf(batch);
+    const key = keyOf(epoch, operatorId, appId);
+    if (feeDown > 0n) state.appFees.set(key, (state.appFees.get(key) ?? 0n) + feeDown);
+  }
   const operatorShareDown = (protocolFeeWei * BigInt(rules.operatorShareBps)) / BPS;
   credit("operator", operatorId, operatorShareDown);
-  const poolWei = protocolFeeWei - operatorShareDown;
+  const rebatesWei = groups.reduce((sum, group) => sum + group.rebateWei, 0n);
+  const poolWei = protocolFeeWei - operatorShareDown - rebatesWei;
   const poolKey = keyOf(operatorId, epoch);
   if (poolWei > 0n) state.pools.set(poolKey, (state.pools.get(poolKey) ?? 0n) + poolWei);
 
   const debitedWei = groups.reduce((sum, group) => sum + group.paidWei, 0n);
-  compare(report, "debits = credits (I-02)", where, debitedWei, creditedWei + poolWei);
+  compare(report, "debits = credits (I-02)", where, debitedWei, creditedWei + poolWei + rebatesWei);
   return protocolFeeWei;
 }
 
-function measure(state: State, key: string, sum: OfferSum, paidWei: bigint): void {
-  const metrics = valueAt(state.metrics, key, () => ({
-    revenueWei: 0n,
-    outputUnits: 0n,
-    timingSum: 0n,
-    requests: 0n,
-    failures: 0n,
-  }));
-  const add = (field: keyof typeof METRIC_MAX, amount: bigint): void => {
-    const max = 2n ** METRIC_MAX[field] - 1n;
-    const total = metrics[field] + amount;
-    metrics[field] = total < max ? total : max;
-  };
-  add("revenueWei", paidWei);
-  add("outputUnits", BigInt(sum.outputUnits));
-  add("timingSum", BigInt(sum.timingSum));
-  add("requests", BigInt(sum.requests));
-  add("failures", BigInt(sum.failures));
-}
+/** How many offers stand in a batch's table: a byte of its header. */
+const OFFER_COUNT_AT = 15;
+const offerCountOf = ({ header }: EncodedBatch): bigint => BigInt(header[OFFER_COUNT_AT] ?? 0);

@@ -18,6 +18,8 @@ export interface Account {
   readonly operatorId: number;
   readonly strict: boolean;
   readonly maxAppFeePct: number;
+  /** Sequence numbers that providers settled themselves. */
+  readonly selfSettled: Set<number>;
   balanceWei: bigint;
   creditsWei: bigint;
   nextSeq: number;
@@ -36,17 +38,24 @@ export interface Stake {
   readyAtSec: number;
 }
 
-/** A dispute on its way: its events follow each other. All amounts in wei. */
-export interface OpenDispute {
+/** What events have announced, and others have to follow. All amounts in wei. */
+export interface Announced {
+  /** To be taken from a bond. */
   slashedWei: bigint;
+  /** To be paid into an account, and to a provider. */
   refundWei: bigint;
   compensationWei: bigint;
+  /** Claimed of a bond, with nothing that explains it yet. */
+  refundClaimWei: bigint;
+  compensationClaimWei: bigint;
+  /** Of the batch just settled: claims to come, by provider. */
+  readonly shortfalls: Map<number, bigint>;
 }
 
-interface Metrics {
-  revenueWei: bigint;
+export interface Metrics {
+  feesWei: bigint;
+  weightedTiming: bigint;
   outputUnits: bigint;
-  timingSum: bigint;
   requests: bigint;
   failures: bigint;
 }
@@ -59,7 +68,11 @@ interface Totals {
   amountWei: bigint;
   appFeesWei: bigint;
   protocolFeeWei: bigint;
+  rebatesWei: bigint;
   shortfallWei: bigint;
+  /** Receipts that their providers settled, and what accounts paid for them. */
+  selfSettled: number;
+  selfSettledWei: bigint;
   depositedWei: bigint;
   /** Paid in as credits. */
   grantedWei: bigint;
@@ -68,6 +81,10 @@ interface Totals {
   slashedWei: bigint;
   refundedWei: bigint;
   compensatedWei: bigint;
+  /** Paid from provider to payer by challenges. */
+  reversedWei: bigint;
+  /** Paid out of the pools. */
+  poolPaidWei: bigint;
 }
 
 /** The contracts' state as far as it follows from events and batches. Grows with accounts and batches, not with rows. */
@@ -80,6 +97,8 @@ export interface State {
   providers: number;
   /** In the order of the schedule. */
   readonly protocolFees: { readonly effectiveAtSec: number; readonly feeBps: number }[];
+  /** In the order of the schedule. */
+  readonly rebateShares: { readonly fromEpoch: number; readonly shareBps: number }[];
   readonly accounts: Map<number, Account>;
   /** By `earnerKey`. */
   readonly earnings: Map<string, Earnings>;
@@ -87,6 +106,8 @@ export interface State {
   readonly pools: Map<string, bigint>;
   /** By `<epoch>/<operatorId>/<listingId>`. */
   readonly metrics: Map<string, Metrics>;
+  /** Protocol fee on what apps brought, in wei, by `<epoch>/<operatorId>/<appId>`. */
+  readonly appFees: Map<string, bigint>;
   /** By `<operatorId>/<batchNo>`. */
   readonly commitments: Map<string, Hex>;
   /** Shortfalls announced for the batch whose event follows them. */
@@ -95,11 +116,13 @@ export interface State {
   readonly pausedUntilSec: Record<Pausable, number>;
   /** Bonds and stakes, by `operator/<id>` and `provider/<id>`. */
   readonly stakes: Map<string, Stake>;
-  /** Wei that bonds lacked, by operator. */
-  readonly debts: Map<number, bigint>;
+  /** Wei claimed of bonds, by `<operatorId>/<kind>/<id>/<bucket>`. */
+  readonly claims: Map<string, bigint>;
+  /** Providers' credit that is set aside, in wei. */
+  readonly frozen: Map<number, bigint>;
   /** Evidence that was paid for, and the sequence numbers that the penalty was taken for. */
   readonly evidence: Set<string>;
-  readonly dispute: OpenDispute;
+  readonly announced: Announced;
   readonly totals: Totals;
 }
 
@@ -117,17 +140,27 @@ export function emptyState(): State {
     operators: new Map(),
     providers: 0,
     protocolFees: [],
+    rebateShares: [],
     accounts: new Map(),
     earnings: new Map(),
     pools: new Map(),
     metrics: new Map(),
+    appFees: new Map(),
     commitments: new Map(),
     shortfalls: [],
     pausedUntilSec: { escrow: 0, ledger: 0 },
     stakes: new Map(),
-    debts: new Map(),
+    claims: new Map(),
+    frozen: new Map(),
     evidence: new Set(),
-    dispute: { slashedWei: 0n, refundWei: 0n, compensationWei: 0n },
+    announced: {
+      slashedWei: 0n,
+      refundWei: 0n,
+      compensationWei: 0n,
+      refundClaimWei: 0n,
+      compensationClaimWei: 0n,
+      shortfalls: new Map(),
+    },
     totals: {
       batches: 0,
       rows: 0,
@@ -135,7 +168,10 @@ export function emptyState(): State {
       amountWei: 0n,
       appFeesWei: 0n,
       protocolFeeWei: 0n,
+      rebatesWei: 0n,
       shortfallWei: 0n,
+      selfSettled: 0,
+      selfSettledWei: 0n,
       depositedWei: 0n,
       grantedWei: 0n,
       withdrawnWei: 0n,
@@ -143,9 +179,19 @@ export function emptyState(): State {
       slashedWei: 0n,
       refundedWei: 0n,
       compensatedWei: 0n,
+      reversedWei: 0n,
+      poolPaidWei: 0n,
     },
   };
 }
+
+/** The protocol fee of what was served then, in bps. */
+export const protocolFeeBps = (state: State, servedAtSec: number): bigint =>
+  BigInt(state.protocolFees.findLast(({ effectiveAtSec }) => effectiveAtSec <= servedAtSec)?.feeBps ?? 0);
+
+/** The share of it that goes back to payers, in bps. */
+export const rebateShareBps = (state: State, epoch: number): bigint =>
+  BigInt(state.rebateShares.findLast(({ fromEpoch }) => fromEpoch <= epoch)?.shareBps ?? 0);
 
 /** The value of `key`, put there if it is missing. */
 export function valueAt<K, V>(map: Map<K, V>, key: K, missing: () => V): V {

@@ -73,10 +73,33 @@ export function viemChainState(
       });
       return found.map(({ stake }) => stake);
     },
-    async debtsWei(operatorIds) {
+    async openClaims(operatorIds) {
       return client.multicall({
         ...many,
-        contracts: operatorIds.map((id) => ({ ...disputes, functionName: "debtOf", args: [id] }) as const),
+        contracts: operatorIds.map(
+          (id) => ({ ...disputes, functionName: "openClaimsByKind", args: [id] }) as const,
+        ),
+      });
+    },
+    async claims(keys) {
+      return client.multicall({
+        ...many,
+        contracts: keys.map((key) => ({ ...disputes, functionName: "claimOf", args: key }) as const),
+      });
+    },
+    async frozenWei(providerIds) {
+      return client.multicall({
+        ...many,
+        contracts: providerIds.map((id) => ({ ...escrow, functionName: "frozenOf", args: [id] }) as const),
+      });
+    },
+    async appFeesWei(keys) {
+      return client.multicall({
+        ...many,
+        contracts: keys.map(
+          ([epoch, ...ids]) =>
+            ({ ...ledger, functionName: "appFees", args: [BigInt(epoch), ...ids] }) as const,
+        ),
       });
     },
     async pools(keys) {

@@ -30,6 +30,7 @@ export function settle(batch: VectorBatch): object {
   );
   const parts = partsOf(batch);
   const paidByOffer = new Map<number, bigint>();
+  const unpaidByOffer = new Map<number, bigint>();
   const paidToApp = new Map<number, bigint>();
   const totals = {
     rows: 0,
@@ -51,6 +52,7 @@ export function settle(batch: VectorBatch): object {
       const paidForRow = min(priceOf(row), left);
       left -= paidForRow;
       paidByOffer.set(row[0], (paidByOffer.get(row[0]) ?? 0n) + paidForRow);
+      unpaidByOffer.set(row[0], (unpaidByOffer.get(row[0]) ?? 0n) + priceOf(row) - paidForRow);
     }
     const appFeeWei = paid - min(paid, amount);
     const startSeq = account.nextSeq;
@@ -77,6 +79,13 @@ export function settle(batch: VectorBatch): object {
     providers[provider] = (providers[provider] as bigint) + paid - feeDown;
     totals.protocolFeeWei += feeDown;
   }
+  // What providers lacked is claimed of the operator's bond, less the fee.
+  const claims = Array.from({ length: WORLD.providers }, () => 0n);
+  for (const [offerId, unpaid] of unpaidByOffer) {
+    const provider = (WORLD.offers[offerId - 1]?.listingId as number) - 1;
+    const feeDown = (unpaid * BigInt(WORLD.protocolFeeBps)) / BPS;
+    claims[provider] = (claims[provider] as bigint) + unpaid - feeDown;
+  }
   const operatorWei = (totals.protocolFeeWei * BigInt(WORLD.operatorShareBps)) / BPS;
   const groupRoot = rootOf(groups.map((group) => group.leaf));
   return {
@@ -85,6 +94,7 @@ export function settle(batch: VectorBatch): object {
     groupRoot,
     commitment: commitmentOf(WORLD.operatorId, batch.batchNo, packHeader(parts), groupRoot),
     providersWei: providers,
+    claimsWei: claims,
     appsWei: WORLD.appFeesBps.map((_, i) => paidToApp.get(i + 1) ?? 0n),
     operatorWei,
     poolWei: totals.protocolFeeWei - operatorWei,

@@ -3,6 +3,7 @@ import type { ChainState } from "../../scripts/audit/chainState.ts";
 import { noEarnings, unclaimedWei } from "../../scripts/audit/earnings.ts";
 import type { AuditEvent, Place, SettledEvent } from "../../scripts/audit/events.ts";
 import type { Mismatch } from "../../scripts/audit/mismatch.ts";
+import { CLAIM, openClaimsWei } from "../../scripts/audit/openClaims.ts";
 import { replayEvent } from "../../scripts/audit/replay.ts";
 import type { Replay } from "../../scripts/audit/replayBatch.ts";
 import { emptyState, keyOf, type Rules, type State } from "../../scripts/audit/state.ts";
@@ -73,11 +74,17 @@ export function worldEvents(): AuditEvent[] {
     args: { feeBps: world.protocolFeeBps, effectiveAt: 0 },
     at,
   };
-  return [fee, ...operators, ...providers, ...offers, ...apps, ...accounts];
+  const rebates: AuditEvent = {
+    eventName: "RebateShareScheduled",
+    args: { shareBps: 0, fromEpoch: 0n },
+    at,
+  };
+  return [fee, rebates, ...operators, ...providers, ...offers, ...apps, ...accounts];
 }
 
 /** What the chain emits when a vector settles. */
-export function settledEvents({ batch, bytes, expected }: SettledVector): [...AuditEvent[], SettledEvent] {
+export function settledEvents(vector: SettledVector): AuditEvent[] {
+  const { batch, bytes, expected } = vector;
   const at = place(SETTLED_AT);
   const { operatorId } = world;
   const { batchNo } = batch;
@@ -108,11 +115,22 @@ export function settledEvents({ batch, bytes, expected }: SettledVector): [...Au
       appFees: BigInt(expected.appFeesWei),
       protocolFee: BigInt(expected.protocolFeeWei),
       shortfall: BigInt(expected.shortfallWei),
+      rebates: 0n,
     },
     call: { caller: SETTLER, operatorId, batch: fromHex(bytes) },
     at,
   };
-  return [...shortfalls, settled];
+  return [...shortfalls, settled, ...claimEvents(vector, at)];
+}
+
+/** What providers lacked of a batch is claimed right after it. */
+function claimEvents({ expected }: SettledVector, at: Place): AuditEvent[] {
+  const bucket = Math.floor(at.timestampSec / RULES.challengeSec);
+  return expected.claimsWei.flatMap((wei, i): AuditEvent[] => {
+    if (wei === "0") return [];
+    const claim = { operatorId: world.operatorId, kind: CLAIM.compensation, id: i + 1, bucket };
+    return [{ eventName: "ClaimRecorded", args: { ...claim, amount: BigInt(wei) }, at }];
+  });
 }
 
 export interface Replayed {
@@ -137,7 +155,8 @@ export function honestChain(state: State): ChainState {
       0n,
     ) +
     [...state.earnings.values()].reduce((sum, earnings) => sum + unclaimedWei(earnings), 0n) +
-    [...state.pools.values()].reduce((sum, poolWei) => sum + poolWei, 0n);
+    [...state.pools.values()].reduce((sum, poolWei) => sum + poolWei, 0n) +
+    [...state.frozen.values()].reduce((sum, frozenWei) => sum + frozenWei, 0n);
   return {
     counts: async () => ({
       operators: state.operators.size,
@@ -156,7 +175,7 @@ export function honestChain(state: State): ChainState {
     accounts: async (ids) =>
       ids.map((id) => {
         const { balanceWei, creditsWei, strict, maxAppFeePct, ...account } = state.accounts.get(id)!;
-        const flags = (strict ? 1 : 0) + 4 * maxAppFeePct;
+        const flags = (strict ? 1 : 0) + (account.selfSettled.size > 0 ? 2 : 0) + 4 * maxAppFeePct;
         return { ...account, balance: balanceWei, credits: creditsWei, flags };
       }),
     exits: async (ids) =>
@@ -175,15 +194,22 @@ export function honestChain(state: State): ChainState {
           readyAt: stake?.readyAtSec ?? 0,
         };
       }),
-    debtsWei: async (ids) => ids.map((id) => state.debts.get(id) ?? 0n),
+    openClaims: async (ids) =>
+      ids.map((id) => {
+        const { refundsWei, compensationsWei } = openClaimsWei(state, id);
+        return { refunds: refundsWei, compensations: compensationsWei };
+      }),
+    claims: async (keys) => keys.map((key) => state.claims.get(keyOf(...key)) ?? 0n),
+    frozenWei: async (ids) => ids.map((id) => state.frozen.get(id) ?? 0n),
+    appFeesWei: async (keys) => keys.map((key) => state.appFees.get(keyOf(...key)) ?? 0n),
     pools: async (keys) => keys.map((key) => state.pools.get(keyOf(...key)) ?? 0n),
     metrics: async (keys) =>
       keys.map((key) => {
-        const { revenueWei, outputUnits, ...counts } = state.metrics.get(keyOf(...key))!;
+        const { feesWei, weightedTiming, ...counts } = state.metrics.get(keyOf(...key))!;
         return {
-          revenue: revenueWei,
-          outputUnits,
-          timingSum: Number(counts.timingSum),
+          fees: feesWei,
+          weightedTiming,
+          outputUnits: Number(counts.outputUnits),
           requests: Number(counts.requests),
           failures: Number(counts.failures),
         };

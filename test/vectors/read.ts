@@ -33,6 +33,8 @@ export interface SettledVector extends EncodedVector {
     groupRoot: Hex;
     commitment: Hex;
     providersWei: string[];
+    /** Claimed of the operator's bond, by provider. */
+    claimsWei: string[];
     appsWei: string[];
     operatorWei: string;
     poolWei: string;

@@ -99,9 +99,16 @@ describe("comparison with the chain's state", () => {
       }),
     ],
     [
-      "revenue",
+      "fees",
       "epoch 3306, operator 1, listing 2",
-      (chain) => ({ metrics: async (ids) => first<ChainMetrics>({ revenue: 1n })(await chain.metrics(ids)) }),
+      (chain) => ({ metrics: async (ids) => first<ChainMetrics>({ fees: 1n })(await chain.metrics(ids)) }),
+    ],
+    [
+      "weighted timing",
+      "epoch 3306, operator 1, listing 2",
+      (chain) => ({
+        metrics: async (ids) => first<ChainMetrics>({ weightedTiming: 1n })(await chain.metrics(ids)),
+      }),
     ],
     [
       "failures",

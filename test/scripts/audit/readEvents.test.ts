@@ -16,6 +16,7 @@ const DEPLOYMENT: Deployment = {
   registry: `0x${"03".repeat(20)}`,
   token: `0x${"04".repeat(20)}`,
   disputes: `0x${"05".repeat(20)}`,
+  challenges: `0x${"06".repeat(20)}`,
   rules: RULES,
 };
 

@@ -35,8 +35,7 @@ function namesOf(...events: readonly AuditEvent[]): string[] {
 /** The events of APPS with the last one changed. */
 function changed(change: (event: SettledEvent) => AuditEvent): AuditEvent[] {
   const events = settledEvents(APPS);
-  const event = events.pop() as SettledEvent;
-  return [...events, change(event)];
+  return events.map((event) => (event.eventName === "BatchSettled" ? change(event) : event));
 }
 
 const withArgs = (args: Partial<SettledEvent["args"]>): AuditEvent[] =>
@@ -86,6 +85,7 @@ describe("replay of a batch", () => {
     assert.deepEqual(namesOf(...withArgs({ amount: 1n })), ["amount"]);
     assert.deepEqual(namesOf(...withArgs({ appFees: 1n })), ["app fees"]);
     assert.deepEqual(namesOf(...withArgs({ protocolFee: 1n })), ["protocol fee"]);
+    assert.deepEqual(namesOf(...withArgs({ rebates: 1n })), ["rebates"]);
     assert.deepEqual(namesOf(...withArgs({ shortfall: 1n })), ["shortfall"]);
   });
 

@@ -42,6 +42,7 @@ async function read(transaction: { to: Hex; input: Hex }, frame?: Frame, batchNo
     appFees: 0n,
     protocolFee: 0n,
     shortfall: 0n,
+    rebates: 0n,
   };
   const call = await readSettleCall(client, LEDGER, TX, event);
   return "unreadable" in call ? call.unreadable : { ...call, batch: toHex(call.batch) };
