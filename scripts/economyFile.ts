@@ -18,7 +18,9 @@ const Shape = z.object({
     Escrow: address,
     Ledger: address,
     Disputes: address,
+    Challenges: address,
     Reviews: address,
+    Rewards: address,
   }),
   demo: z.object({
     apiKey: z.string(),

@@ -46,6 +46,7 @@ const PAYER_TOKENS = parseTokens("10000");
 const DEPOSIT = parseTokens("1000");
 const PROTOCOL_FEE_BPS = 500;
 const OPERATOR_SHARE_BPS = 5_000;
+const REBATE_SHARE_BPS = 1_000;
 const PENALTY = parseTokens("1000");
 const GAS_COINS = toQuantity(parseEther("1000"));
 /** Calls that build on others of the same block can't be estimated. */
@@ -93,10 +94,12 @@ export async function setUpEconomy(
     minProviderStakeWei: MIN_PROVIDER_STAKE,
     protocolFeeBps: PROTOCOL_FEE_BPS,
     operatorShareBps: OPERATOR_SHARE_BPS,
+    rebateShareBps: REBATE_SHARE_BPS,
+    reporter: admin.address,
     penaltyWei: PENALTY,
   });
   progress(
-    "contracts deployed and wired: AI1NET, Registry, Escrow, Ledger, Disputes, Reviews, behind a timelock",
+    "contracts deployed and wired: AI1NET, Registry, Escrow, Ledger, Disputes, Reviews, Rewards, behind a timelock",
   );
 
   const as = (role: string) => contractsOf(contracts, new NonceManager(wallet(role)));

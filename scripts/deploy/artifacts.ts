@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { ContractFactory, type InterfaceAbi, type Signer } from "ethers";
+import { ContractFactory, type ContractRunner, type InterfaceAbi } from "ethers";
 
 interface Artifact {
   readonly abi: InterfaceAbi;
@@ -19,7 +19,7 @@ export function artifactOf(name: string): Artifact {
   }
 }
 
-export function factoryOf(name: string, signer: Signer): ContractFactory {
+export function factoryOf(name: string, runner: ContractRunner): ContractFactory {
   const { abi, bytecode } = artifactOf(name);
-  return new ContractFactory(abi, bytecode, signer);
+  return new ContractFactory(abi, bytecode, runner);
 }

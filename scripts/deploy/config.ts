@@ -45,9 +45,13 @@ const windows = z
     error: "must exceed settle + selfSettle + maxPause",
     path: ["exitNotice"],
   })
-  .refine((w) => w.unbonding > w.settle + w.selfSettle + w.maxPause + 2 * w.challenge, {
-    error: "must exceed settle + selfSettle + maxPause + 2 * challenge",
+  .refine((w) => w.unbonding > w.settle + w.selfSettle + w.maxPause + 3 * w.challenge, {
+    error: "must exceed settle + selfSettle + maxPause + 3 * challenge",
     path: ["unbonding"],
+  })
+  .refine((w) => w.epoch % w.challenge === 0, {
+    error: "must be a whole number of challenge windows",
+    path: ["epoch"],
   });
 
 const Shape = z.strictObject({
@@ -66,7 +70,11 @@ const Shape = z.strictObject({
   minOperatorBond: tokens,
   minProviderStake: tokens,
   protocolFeeBps: z.int().min(0).max(1_000),
-  operatorShareBps: z.int().min(0).max(10_000),
+  operatorShareBps: z.int().min(0).max(5_000),
+  /** The payers' share of the protocol fee, as credits. */
+  rebateShareBps: z.int().min(0).max(2_000).default(1_000),
+  /** Posts what is typical of models, and benchmark results, to Rewards; the zero address, and by default: nobody. */
+  reporter: address.default(ZeroAddress),
   /** As contracts/Disputes.sol bounds it. */
   penalty: tokens.refine(
     (wei) => wei >= parseTokens("1") && wei <= parseTokens("1000000"),

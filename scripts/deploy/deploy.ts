@@ -1,7 +1,16 @@
 /** Deploys the contracts and wires them; nobody is left with a key that could change what they promise. */
-import { getCreateAddress, type BaseContract, type Signer } from "ethers";
+import { getCreateAddress, type BaseContract, type ContractRunner, type Signer } from "ethers";
 
-import type { AI1NET, Disputes, Escrow, Ledger, Registry, Reviews } from "../../types/contracts/index.ts";
+import type {
+  AI1NET,
+  Challenges,
+  Disputes,
+  Escrow,
+  Ledger,
+  Registry,
+  Reviews,
+  Rewards,
+} from "../../types/contracts/index.ts";
 import { factoryOf } from "./artifacts.ts";
 import type { Windows } from "./windows.ts";
 
@@ -11,7 +20,10 @@ export interface Deployment {
   readonly Escrow: string;
   readonly Ledger: string;
   readonly Disputes: string;
+  /** Made by Disputes. */
+  readonly Challenges: string;
   readonly Reviews: string;
+  readonly Rewards: string;
 }
 
 export interface DeployOptions {
@@ -29,6 +41,10 @@ export interface DeployOptions {
   readonly protocolFeeBps: number;
   /** The operator's share of the protocol fee. */
   readonly operatorShareBps: number;
+  /** The payers' share of it, as credits. */
+  readonly rebateShareBps: number;
+  /** Says what is typical of a model, and how accurate a listing; the zero address: nobody. */
+  readonly reporter: string;
   /** Taken from an operator's bond for each sequence number that evidence is brought for. */
   readonly penaltyWei: bigint;
   /** Is told each contract as it is there. */
@@ -52,12 +68,14 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     options.progress?.(name, address);
     return address;
   };
-  const { minOperatorBondWei, minProviderStakeWei, protocolFeeBps, operatorShareBps, penaltyWei } = options;
+  const { minOperatorBondWei, minProviderStakeWei, penaltyWei } = options;
+  const { protocolFeeBps, operatorShareBps, rebateShareBps } = options;
   const from = await deployer.getAddress();
   const token = await put("AI1NET", options.holder);
-  // Registry, Escrow, Ledger, Disputes
+  // Registry, Escrow, Ledger, Disputes, Reviews, Rewards
   const ledgerAddress = getCreateAddress({ from, nonce: nonce + 2 });
   const disputesAddress = getCreateAddress({ from, nonce: nonce + 3 });
+  const rewardsAddress = getCreateAddress({ from, nonce: nonce + 5 });
   const registry = await put(
     "Registry",
     token,
@@ -67,7 +85,16 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     owner,
     disputesAddress,
   );
-  const escrow = await put("Escrow", token, registry, ledgerAddress, windows, guardian, disputesAddress);
+  const escrow = await put(
+    "Escrow",
+    token,
+    registry,
+    ledgerAddress,
+    windows,
+    guardian,
+    disputesAddress,
+    rewardsAddress,
+  );
   const ledger = await put(
     "Ledger",
     registry,
@@ -75,18 +102,23 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
     windows,
     protocolFeeBps,
     operatorShareBps,
+    rebateShareBps,
     owner,
     guardian,
   );
-  const disputes = await put("Disputes", registry, escrow, ledger, penaltyWei);
+  const disputes = await put("Disputes", registry, escrow, ledger, windows, penaltyWei);
   const reviews = await put("Reviews", ledger);
+  const rewards = await put("Rewards", ledger, reviews, owner, options.reporter);
+  const challenges = await (factoryOf("Disputes", deployer).attach(disputes) as Disputes).challenges();
   const deployment = {
     AI1NET: token,
     Registry: registry,
     Escrow: escrow,
     Ledger: ledger,
     Disputes: disputes,
+    Challenges: challenges,
     Reviews: reviews,
+    Rewards: rewards,
   };
   await checkWiring(deployment, options);
   return deployment;
@@ -95,9 +127,17 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
 /** Compares what the contracts say of each other and of their roles with what they must. @throws {WiringError} */
 export async function checkWiring(
   deployment: Deployment,
-  { owner, guardian, deployer }: Pick<DeployOptions, "owner" | "guardian" | "deployer">,
+  {
+    owner,
+    guardian,
+    reporter,
+    deployer,
+  }: Pick<DeployOptions, "owner" | "guardian" | "reporter"> & { readonly deployer: ContractRunner },
 ): Promise<void> {
-  const { token, registry, escrow, ledger, disputes, reviews } = contractsOf(deployment, deployer);
+  const { token, registry, escrow, ledger, disputes, challenges, reviews, rewards } = contractsOf(
+    deployment,
+    deployer,
+  );
   const facts: readonly (readonly [string, string, string])[] = [
     ["Registry.token", await registry.token(), await token.getAddress()],
     ["Registry.disputes", await registry.disputes(), await disputes.getAddress()],
@@ -114,6 +154,15 @@ export async function checkWiring(
     ["Disputes.registry", await disputes.registry(), await registry.getAddress()],
     ["Disputes.escrow", await disputes.escrow(), await escrow.getAddress()],
     ["Disputes.ledger", await disputes.ledger(), await ledger.getAddress()],
+    ["Escrow.rewards", await escrow.rewards(), await rewards.getAddress()],
+    ["Challenges.disputes", await challenges.disputes(), await disputes.getAddress()],
+    ["Challenges.registry", await challenges.registry(), await registry.getAddress()],
+    ["Challenges.escrow", await challenges.escrow(), await escrow.getAddress()],
+    ["Challenges.ledger", await challenges.ledger(), await ledger.getAddress()],
+    ["Rewards.ledger", await rewards.ledger(), await ledger.getAddress()],
+    ["Rewards.reviews", await rewards.reviews(), await reviews.getAddress()],
+    ["Rewards.owner", await rewards.owner(), owner],
+    ["Rewards.reporter", await rewards.reporter(), reporter],
     ["Reviews.ledger", await reviews.ledger(), await ledger.getAddress()],
     ["Reviews.escrow", await reviews.escrow(), await escrow.getAddress()],
     ["Reviews.registry", await reviews.registry(), await registry.getAddress()],
@@ -127,14 +176,16 @@ export async function checkWiring(
 /** The contracts of a deployment, typed, on behalf of `runner`. */
 export function contractsOf(
   deployment: Deployment,
-  runner: Signer,
+  runner: ContractRunner,
 ): {
   token: AI1NET;
   registry: Registry;
   escrow: Escrow;
   ledger: Ledger;
   disputes: Disputes;
+  challenges: Challenges;
   reviews: Reviews;
+  rewards: Rewards;
 } {
   const at = (name: keyof Deployment): unknown => factoryOf(name, runner).attach(deployment[name]);
   return {
@@ -143,6 +194,8 @@ export function contractsOf(
     escrow: at("Escrow") as Escrow,
     ledger: at("Ledger") as Ledger,
     disputes: at("Disputes") as Disputes,
+    challenges: at("Challenges") as Challenges,
     reviews: at("Reviews") as Reviews,
+    rewards: at("Rewards") as Rewards,
   };
 }

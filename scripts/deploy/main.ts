@@ -14,7 +14,7 @@ const DAY = 86_400;
 
 const command = new Command("npm run deploy --")
   .description(
-    "Deploys AI1NET, Registry, Escrow, Ledger, Disputes and Reviews behind a timelock, and checks their wiring. " +
+    "Deploys AI1NET, Registry, Escrow, Ledger, Disputes, Reviews and Rewards behind a timelock, and checks their wiring. " +
       "The deployer's key comes from --key-file or AI1NET_DEPLOYER_KEY; it pays the gas and keeps no role.",
   )
   .requiredOption("--rpc <url>", "JSON-RPC of the network")
@@ -51,13 +51,15 @@ function describe(config: DeploymentConfig, deployer: string, balance: bigint): 
       "timelock",
       `${duration(timelock.delaySec)} delay; proposers ${timelock.proposers.join(", ")}; executors ${timelock.executors.join(", ")}`,
     ],
+    ["reporter", config.reporter === ZeroAddress ? "nobody yet: the timelock names one" : config.reporter],
     ["guardian", config.guardian === ZeroAddress ? "nobody: nothing can be paused" : config.guardian],
     ["operator's bond", `at least ${formatTokens(config.minOperatorBond)} $AI1NET`],
     ["provider's stake", `at least ${formatTokens(config.minProviderStake)} $AI1NET`],
     ["penalty", `${formatTokens(config.penalty)} $AI1NET of the bond for each request that is lied about`],
     [
       "protocol fee",
-      `${config.protocolFeeBps / 100} %, ${config.operatorShareBps / 100} % of it for the operator`,
+      `${config.protocolFeeBps / 100} %, ${config.operatorShareBps / 100} % of it for the operator, ` +
+        `${config.rebateShareBps / 100} % back to payers`,
     ],
     [
       "windows",
@@ -113,6 +115,8 @@ async function main(): Promise<void> {
       minProviderStakeWei: config.minProviderStake,
       protocolFeeBps: config.protocolFeeBps,
       operatorShareBps: config.operatorShareBps,
+      rebateShareBps: config.rebateShareBps,
+      reporter: config.reporter,
       penaltyWei: config.penalty,
       progress: (name, address) => console.log(`✔ ${name.padEnd(9)} ${address}`),
     });

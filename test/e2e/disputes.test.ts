@@ -12,6 +12,8 @@ import { mined } from "../../scripts/mined.ts";
 import { startTestChain, type TestChain } from "../fakes/anvil.ts";
 
 const AUDITOR = fileURLToPath(new URL("../../scripts/audit/main.ts", import.meta.url));
+/** `IDisputes.Claim.Refund`. */
+const REFUND = 0;
 const SINK = "0x000000000000000000000000000000000000dEaD";
 
 interface Audited {
@@ -100,11 +102,20 @@ describe("a cheating router", () => {
 
     const refund = 8_000n * offer.inputPrice;
     const penalty = await disputes.penalty();
-    assert.equal(now.bond - held.bond, -(refund + penalty));
-    assert.equal(now.balance - held.balance, refund);
+    assert.equal(now.bond - held.bond, -penalty);
     assert.equal(now.challenger - held.challenger, penalty / 2n);
     assert.equal(now.sink - held.sink, penalty / 2n);
-    assert.equal(now.owed - held.owed, refund);
+    assert.equal(now.balance, held.balance, "the refund waits for the unbonding period");
+    assert.equal(await disputes.openClaims(operatorId), refund);
+
+    const [claim] = await disputes.queryFilter(disputes.filters.ClaimRecorded(operatorId, REFUND, accountId));
+    await anvil.call("evm_increaseTime", `0x${(2 * Number(await registry.unbondingPeriod())).toString(16)}`);
+    await mined(disputes.collect(operatorId, REFUND, accountId, claim!.args.bucket));
+    const paid = await positions();
+    assert.equal(paid.balance - held.balance, refund);
+    assert.equal(paid.bond - held.bond, -(refund + penalty));
+    assert.equal(paid.owed - held.owed, refund);
+    assert.equal(await disputes.openClaims(operatorId), 0n);
 
     const { code, ...audited } = await audit();
     assert.deepEqual(audited.details, []);

@@ -12,7 +12,7 @@ export const ledgerAbi = parseAbi([
   "struct RowProof { uint24 operatorId; bytes header; bytes group; uint40 startSeq; uint128 shortfall; uint16 rowIndex; bytes32[] siblings; }",
   "struct Row { uint24 operatorId; uint32 batchNo; uint32 accountId; uint40 seq; uint32 offerId; uint32 appId; uint24 inputUnits; uint24 outputUnits; uint8 timing; uint96 amount; uint40 servedFrom; uint40 servedTo; }",
   "function proveRow(RowProof proof) view returns (Row)",
-  "event BatchSettled(uint24 indexed operatorId, uint32 indexed batchNo, bytes32 commitment, uint32 rows, uint128 amount, uint128 appFees, uint128 protocolFee, uint128 shortfall)",
+  "event BatchSettled(uint24 indexed operatorId, uint32 indexed batchNo, bytes32 commitment, uint32 rows, uint128 amount, uint128 appFees, uint128 protocolFee, uint128 shortfall, uint128 rebates)",
   "event ShortfallRecorded(uint24 indexed operatorId, uint32 indexed batchNo, uint32 indexed accountId, uint128 shortfall)",
   "error Ledger_BadVersion(uint8 version, uint8 expected)",
   "error Ledger_BadBatchNo(uint32 batchNo, uint32 expected)",
