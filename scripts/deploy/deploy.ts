@@ -12,41 +12,14 @@ import type {
   Rewards,
 } from "../../types/contracts/index.ts";
 import { factoryOf } from "./artifacts.ts";
-import type { Windows } from "./windows.ts";
+import { constructorsOf, ORDER, type Decisions, type Deployed } from "./constructors.ts";
 
-export interface Deployment {
-  readonly AI1NET: string;
-  readonly Registry: string;
-  readonly Escrow: string;
-  readonly Ledger: string;
-  readonly Disputes: string;
-  /** Made by Disputes. */
-  readonly Challenges: string;
-  readonly Reviews: string;
-  readonly Rewards: string;
-}
+/** Addresses; Challenges is made by Disputes. */
+export type Deployment = Readonly<Record<Deployed | "Challenges", string>>;
 
-export interface DeployOptions {
+export interface DeployOptions extends Decisions {
   /** Pays the gas; keeps no role. */
   readonly deployer: Signer;
-  /** Receives the whole supply of the token. */
-  readonly holder: string;
-  /** May change parameters within their ranges: a TimelockController where money matters. */
-  readonly owner: string;
-  /** May pause deposits and settlement for a bounded time; the zero address: nobody. */
-  readonly guardian: string;
-  readonly windows: Windows;
-  readonly minOperatorBondWei: bigint;
-  readonly minProviderStakeWei: bigint;
-  readonly protocolFeeBps: number;
-  /** The operator's share of the protocol fee. */
-  readonly operatorShareBps: number;
-  /** The payers' share of it, as credits. */
-  readonly rebateShareBps: number;
-  /** Says what is typical of a model, and how accurate a listing; the zero address: nobody. */
-  readonly reporter: string;
-  /** Taken from an operator's bond for each sequence number that evidence is brought for. */
-  readonly penaltyWei: bigint;
   /** Is told each contract as it is there. */
   readonly progress?: (name: keyof Deployment, address: string) => void;
 }
@@ -58,70 +31,29 @@ export class WiringError extends Error {
 
 /** @throws {WiringError} if what is deployed is not what was asked for */
 export async function deploy(options: DeployOptions): Promise<Deployment> {
-  const { deployer, windows, owner, guardian } = options;
-  // Numbered here, because contracts are told the addresses of those that follow them.
-  let nonce = await deployer.getNonce();
-  const put = async (name: keyof Deployment, ...args: unknown[]): Promise<string> => {
-    const contract: BaseContract = await factoryOf(name, deployer).deploy(...args, { nonce: nonce++ });
-    await contract.waitForDeployment();
-    const address = await contract.getAddress();
-    options.progress?.(name, address);
-    return address;
-  };
-  const { minOperatorBondWei, minProviderStakeWei, penaltyWei } = options;
-  const { protocolFeeBps, operatorShareBps, rebateShareBps } = options;
+  const { deployer } = options;
   const from = await deployer.getAddress();
-  const token = await put("AI1NET", options.holder);
-  // Registry, Escrow, Ledger, Disputes, Reviews, Rewards
-  const ledgerAddress = getCreateAddress({ from, nonce: nonce + 2 });
-  const disputesAddress = getCreateAddress({ from, nonce: nonce + 3 });
-  const rewardsAddress = getCreateAddress({ from, nonce: nonce + 5 });
-  const registry = await put(
-    "Registry",
-    token,
-    windows,
-    minOperatorBondWei,
-    minProviderStakeWei,
-    owner,
-    disputesAddress,
-  );
-  const escrow = await put(
-    "Escrow",
-    token,
-    registry,
-    ledgerAddress,
-    windows,
-    guardian,
-    disputesAddress,
-    rewardsAddress,
-  );
-  const ledger = await put(
-    "Ledger",
-    registry,
-    escrow,
-    windows,
-    protocolFeeBps,
-    operatorShareBps,
-    rebateShareBps,
-    owner,
-    guardian,
-  );
-  const disputes = await put("Disputes", registry, escrow, ledger, windows, penaltyWei);
-  const reviews = await put("Reviews", ledger);
-  const rewards = await put("Rewards", ledger, reviews, owner, options.reporter);
-  const challenges = await (factoryOf("Disputes", deployer).attach(disputes) as Disputes).challenges();
-  const deployment = {
-    AI1NET: token,
-    Registry: registry,
-    Escrow: escrow,
-    Ledger: ledger,
-    Disputes: disputes,
-    Challenges: challenges,
-    Reviews: reviews,
-    Rewards: rewards,
-  };
+  const nonce = await deployer.getNonce();
+  const at = foreseen(from, nonce);
+  const args = constructorsOf(options, at);
+  for (const [i, name] of ORDER.entries()) {
+    // Numbered here, because contracts are told the addresses of those that follow them.
+    const contract: BaseContract = await factoryOf(name, deployer).deploy(...args[name], {
+      nonce: nonce + i,
+    });
+    await contract.waitForDeployment();
+    options.progress?.(name, at[name]);
+  }
+  const disputes = factoryOf("Disputes", deployer).attach(at.Disputes) as Disputes;
+  const deployment = { ...at, Challenges: await disputes.challenges() };
   await checkWiring(deployment, options);
   return deployment;
+}
+
+/** Where the contracts will be if `from` deploys them from `nonce` on, with nothing in between. */
+export function foreseen(from: string, nonce: number): Record<Deployed, string> {
+  const entries = ORDER.map((name, i) => [name, getCreateAddress({ from, nonce: nonce + i })] as const);
+  return Object.fromEntries(entries) as Record<Deployed, string>;
 }
 
 /** Compares what the contracts say of each other and of their roles with what they must. @throws {WiringError} */

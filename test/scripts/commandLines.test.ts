@@ -128,9 +128,9 @@ describe("command lines", { timeout: 180_000 }, () => {
         "Escrow",
         "Ledger",
         "Disputes",
-        "Challenges",
         "Reviews",
         "Rewards",
+        "Challenges",
       ]);
       for (const address of Object.values(out.contracts))
         assert.notEqual(await chain.call("eth_getCode", [address, "latest"]), "0x");
