@@ -17,11 +17,12 @@ contract LedgerFuzzTest is ReferenceLedger {
     uint32 private constant PROVIDERS = 3;
     uint32 private constant OWN_ACCOUNTS = 5;
     address private constant SETTLER = address(0x5e771e);
+    uint256 private constant RECEIPT_KEY = 0x5e771e;
 
     function setUp() public {
         _deploy();
-        registry.registerOperator(address(this), SETTLER, address(1), MINIMUM);
-        registry.registerOperator(address(this), address(2), address(2), MINIMUM);
+        registry.registerOperator(address(this), SETTLER, vm.addr(RECEIPT_KEY), MINIMUM);
+        registry.registerOperator(address(2), address(2), address(2), MINIMUM);
         for (uint32 i = 1; i <= PROVIDERS; ++i) {
             registry.registerProvider(address(this), MINIMUM);
             registry.registerModel(string(abi.encodePacked("model-", bytes1(uint8(0x60 + i)))), IRegistry.Unit.Token);
@@ -43,13 +44,15 @@ contract LedgerFuzzTest is ReferenceLedger {
         escrow.grantCredits(2, 5e14);
         escrow.grantCredits(4, 3e19);
         escrow.grantCredits(5, 1);
-        vm.warp(block.timestamp + 3 hours);
+        // The settle window of what was served at the beginning has passed.
+        vm.warp(block.timestamp + 7 hours);
     }
 
     // -------------------------------------------------------------------- tests
 
     function testFuzz_settlesExactlyWhatTheRulesAccept(uint256 seed) public {
         Random memory random = Random(seed);
+        if (random.oneIn(2)) _selfSettleSome(random);
         for (uint256 i = 0; i < 3; ++i) {
             Batches.Batch memory batch = _randomBatch(random);
             require(_settle(Batches.encode(batch)), "a valid batch was refused");
@@ -58,6 +61,7 @@ contract LedgerFuzzTest is ReferenceLedger {
 
     function testFuzz_refusesOrSettlesExactlyMutatedBatches(uint256 seed) public {
         Random memory random = Random(seed);
+        if (random.oneIn(2)) _selfSettleSome(random);
         for (uint256 i = 0; i < 4; ++i) {
             bytes memory data = Batches.encode(_randomBatch(random));
             uint256 mutations = random.range(1, 3);
@@ -68,6 +72,7 @@ contract LedgerFuzzTest is ReferenceLedger {
 
     function testFuzz_refusesOrSettlesExactlyMutatedFields(uint256 seed) public {
         Random memory random = Random(seed);
+        if (random.oneIn(2)) _selfSettleSome(random);
         for (uint256 i = 0; i < 4; ++i) {
             Batches.Batch memory batch = _randomBatch(random);
             _mutateField(random, batch);
@@ -94,13 +99,14 @@ contract LedgerFuzzTest is ReferenceLedger {
 
     function testFuzz_provesEveryRowAndNoOther(uint256 seed) public {
         Random memory random = Random(seed);
+        if (random.oneIn(2)) _selfSettleSome(random);
         bytes memory data = Batches.encode(_randomBatch(random));
         Outcome memory outcome = _predict(OPERATOR, SETTLER, data);
         vm.prank(SETTLER);
         ledger.settle(OPERATOR, data);
         require(ledger.commitmentOf(OPERATOR, outcome.batch.batchNo) == _commitment(OPERATOR, outcome), "commitment");
 
-        bytes32[] memory tree = _tree(outcome);
+        bytes32[] memory tree = _tree(outcome.batch, outcome.startSeqs, outcome.shortfalls);
         for (uint256 i = 0; i < outcome.batch.groups.length; ++i) {
             Batches.Group memory group = outcome.batch.groups[i];
             ILedger.RowProof memory proof = ILedger.RowProof({
@@ -147,19 +153,57 @@ contract LedgerFuzzTest is ReferenceLedger {
         uint256[] memory earnedNow = _earned();
         for (uint256 i = 0; i < earned.length; ++i)
             require(earnedNow[i] == earned[i] + expected[i], "credits are not as the rules have them");
+        require(
+            keccak256(abi.encode(_measures(OPERATOR))) == keccak256(abi.encode(outcome.measures)),
+            "metrics, app fees or claims are not as the rules have them"
+        );
+    }
+
+    /// @dev Has providers settle some of the next rows of some accounts themselves, accounts that are short included.
+    function _selfSettleSome(Random memory random) private {
+        uint256 n = random.range(1, 6);
+        for (uint256 i = 0; i < n; ++i) {
+            uint32 accountId = uint32(random.range(1, OWN_ACCOUNTS));
+            uint40 seq = escrow.account(accountId).nextSeq + uint40(random.range(0, 20));
+            if (escrow.isSelfSettled(accountId, seq)) continue;
+            ILedger.Receipt[] memory receipts = new ILedger.Receipt[](1);
+            Batches.Row memory row = Batches.Row(0, _units(random), _units(random), uint8(random.range(1, 255)));
+            receipts[0] = ILedger.Receipt({
+                operatorId: OPERATOR,
+                accountId: accountId,
+                seq: seq,
+                offerId: random.oneIn(3) ? 6 : 1,
+                appId: uint32(random.range(0, APPS)),
+                inputUnits: row.inputUnits,
+                outputUnits: row.outputUnits,
+                timing: row.timing,
+                amount: 0,
+                requestHash: 0,
+                responseHash: 0,
+                servedAt: uint40(START)
+            });
+            receipts[0].amount = uint96(_priceOf(receipts[0].offerId, row));
+            bytes[] memory signatures = new bytes[](1);
+            (uint8 v, bytes32 r, bytes32 s) = vm.sign(RECEIPT_KEY, ledger.hashReceipt(receipts[0]));
+            signatures[0] = abi.encodePacked(r, s, v);
+            disputes.selfSettle(receipts, signatures);
+        }
+    }
+
+    function _commitment(uint24 operatorId, Outcome memory outcome) private pure returns (bytes32) {
+        bytes32[] memory tree = _tree(outcome.batch, outcome.startSeqs, outcome.shortfalls);
+        return _commitment(operatorId, outcome.batch, tree[0]);
     }
 
     /// @dev What everybody should get: providers, apps, operator, pool; in the order of `_earned`.
     function _credits(Outcome memory outcome) private view returns (uint256[] memory credits) {
         credits = new uint256[](PROVIDERS + APPS + 3);
-        for (uint256 i = 0; i < outcome.paidByOffer.length; ++i) {
-            uint256 paid = outcome.paidByOffer[i];
-            credits[registry.offer(outcome.batch.offers[i]).providerId - 1] += paid - (paid * FEE_BPS) / BPS;
-        }
-        for (uint256 i = 0; i < outcome.paidByApp.length; ++i)
-            credits[PROVIDERS + outcome.batch.apps[i]] += outcome.paidByApp[i];
+        for (uint256 i = 0; i < outcome.sold.length; ++i)
+            credits[registry.offer(outcome.batch.offers[i]).providerId - 1] += _netOf(outcome.sold[i].paid);
+        for (uint256 i = 0; i < outcome.paidToApp.length; ++i)
+            credits[PROVIDERS + outcome.batch.apps[i]] += outcome.paidToApp[i];
         credits[PROVIDERS + APPS + 1] = outcome.operatorShare;
-        credits[PROVIDERS + APPS + 2] = outcome.protocolFee - outcome.operatorShare;
+        credits[PROVIDERS + APPS + 2] = outcome.protocolFee - outcome.operatorShare - outcome.rebated;
     }
 
     function _earned() private view returns (uint256[] memory earned) {
@@ -174,7 +218,14 @@ contract LedgerFuzzTest is ReferenceLedger {
         uint32 batchNo = ledger.nextBatchNo(OPERATOR);
         return
             keccak256(
-                abi.encode(_accounts(), _earned(), escrow.owed(), batchNo, ledger.commitmentOf(OPERATOR, batchNo))
+                abi.encode(
+                    _accounts(),
+                    _earned(),
+                    _measures(OPERATOR),
+                    escrow.owed(),
+                    batchNo,
+                    ledger.commitmentOf(OPERATOR, batchNo)
+                )
             );
     }
 
