@@ -12,6 +12,8 @@ const COOL_DOWN = maxPause + SETTLE;
 const BALANCE = tokens(100);
 const ROW: Row = { offerId: 1, inputUnits: 10, outputUnits: 20, timing: 90 };
 const PRICE = 10n * 2_000n + 20n * 6_000n + 10_000n;
+/** 10 % of the fee of 5 %, less a wei for the batch's one offer. */
+const REBATE = PRICE / 200n - 1n;
 
 async function pauseFixture() {
   const economy = await loadFixture(deployEconomy);
@@ -52,9 +54,10 @@ describe("BoundedPause", () => {
           await paused.guardian(),
           await paused.maxPause(),
           await paused.coolDown(),
+          await paused.pausedFrom(),
           await paused.pausedUntil(),
           await paused.nextPauseAt(),
-        ]).to.deep.equal([guardian.address, BigInt(maxPause), BigInt(COOL_DOWN), 0n, 0n]);
+        ]).to.deep.equal([guardian.address, BigInt(maxPause), BigInt(COOL_DOWN), 0n, 0n, 0n]);
       });
 
       it("is announced, with its end", async () => {
@@ -64,7 +67,10 @@ describe("BoundedPause", () => {
         await expect(paused.pause(60))
           .to.emit(paused, "Paused")
           .withArgs(at + 60);
-        expect(await paused.pausedUntil()).to.equal(at + 60);
+        expect([await paused.pausedFrom(), await paused.pausedUntil()]).to.deep.equal([
+          BigInt(at),
+          BigInt(at + 60),
+        ]);
         expect(await paused.nextPauseAt()).to.equal(at + 60 + COOL_DOWN);
       });
 
@@ -89,7 +95,7 @@ describe("BoundedPause", () => {
         await paused.pause(maxPause);
       });
 
-      it("is neither extended nor chained: the next begins after the cool-down", async () => {
+      it("pauses chained: is neither extended nor chained, the next begins after the cool-down", async () => {
         const { paused } = await fixture();
         const until = await pause(paused);
         const earliest = until + COOL_DOWN;
@@ -128,6 +134,7 @@ describe("BoundedPause", () => {
       ledger,
       WINDOWS,
       ethers.ZeroAddress,
+      stranger,
       stranger,
     ]);
     await expect(escrow.connect(stranger).pause(1))
@@ -198,7 +205,7 @@ describe("BoundedPause", () => {
       await time.setNextBlockTimestamp(until);
       await expect(settle(servedAt)).to.emit(ledger, "BatchSettled");
       const { balance, credits, nextSeq } = await escrow.account(1);
-      expect([balance + credits, nextSeq]).to.deep.equal([BALANCE + 1n - PRICE, 1n]);
+      expect([balance + credits, nextSeq]).to.deep.equal([BALANCE + 1n - PRICE + REBATE, 1n]);
     });
 
     it("settles what was served within it, and ends for settling when it is ended", async () => {

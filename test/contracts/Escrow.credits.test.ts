@@ -15,9 +15,9 @@ async function creditsFixture() {
   const asLedger = escrow.connect(await ledgerSignerOf(economy));
   const spend = async (amount: bigint) => {
     const groups = [packGroup({ accountId: 1n, rows: 1n, appFeeBps: 0n, amount })];
-    const [result = 0n] = await asLedger.debit.staticCall(1, groups);
-    await asLedger.debit(1, groups);
-    return unpackResult(result);
+    const { results } = await asLedger.debit.staticCall(1, groups, 0);
+    await asLedger.debit(1, groups, 0);
+    return unpackResult(results[0] ?? 0n);
   };
   /** What account 1 holds. */
   const held = async () => {

@@ -5,6 +5,7 @@ import {
   getAccount,
   packAccount,
   packGroup,
+  packRebates,
   setAccount,
   unpackResult,
   type AccountFields,
@@ -28,18 +29,29 @@ function groupOf(changes: Partial<Group> = {}): Group {
   return { accountId: 1n, rows: 4n, appFeeBps: 0n, amount: 100n, ...changes };
 }
 
+interface Rebates {
+  /** Fee in bps times share in bps. */
+  rate: bigint;
+  marginWei: bigint;
+}
+
+const NONE: Rebates = { rate: 0n, marginWei: 0n };
+
 /** What `debit` promises, in plain words and unbounded integers. */
-function debitOf(account: AccountFields, group: Group): { account: AccountFields; result: Result } {
+function debitOf(account: AccountFields, group: Group, { rate, marginWei } = NONE) {
   const allowed = group.appFeeBps <= ((account.flags >> 2n) & 31n) * 100n;
   const appFee = allowed ? (group.amount * group.appFeeBps) / 10_000n : 0n;
   const available = account.balance + account.credits;
   const due = group.amount + appFee;
   const paid = due < available ? due : available;
   const fromCredits = paid < account.credits ? paid : account.credits;
+  const wanted = paid < due ? 0n : (group.amount * rate) / 10_000n ** 2n - marginWei;
+  const rebate = wanted > 0n && account.credits - fromCredits + wanted < 2n ** 88n ? wanted : 0n;
   return {
+    rebate,
     account: {
       ...account,
-      credits: account.credits - fromCredits,
+      credits: account.credits - fromCredits + rebate,
       balance: account.balance - (paid - fromCredits),
       nextSeq: account.nextSeq + group.rows,
     },
@@ -52,20 +64,27 @@ async function debitFixture() {
   const escrow = economy.escrow.connect(await ledgerSignerOf(economy));
 
   /** Puts accounts 1, 2, .. in place, debits the groups, and returns the results. */
-  const debit = async (accounts: readonly AccountFields[], groups: readonly Group[]): Promise<Result[]> => {
+  const rebate = async (accounts: readonly AccountFields[], groups: readonly Group[], rebates: Rebates) => {
     for (const [index, account] of accounts.entries()) await setAccount(economy, index + 1, account);
     const words = groups.map(packGroup);
-    const results = await escrow.debit.staticCall(OPERATOR, words);
-    await escrow.debit(OPERATOR, words);
-    return results.map(unpackResult);
+    const word = packRebates(rebates.rate, rebates.marginWei);
+    const { results, rebated } = await escrow.debit.staticCall(OPERATOR, words, word);
+    await escrow.debit(OPERATOR, words, word);
+    return { results: results.map(unpackResult), rebated };
   };
-  return { ...economy, economy, escrow, debit };
+  /** The same without rebates. */
+  const debit = async (accounts: readonly AccountFields[], groups: readonly Group[]): Promise<Result[]> => {
+    const { results, rebated } = await rebate(accounts, groups, NONE);
+    expect(rebated).to.equal(0n);
+    return results;
+  };
+  return { ...economy, economy, escrow, debit, rebate };
 }
 
 describe("Escrow: debit", () => {
   it("is the Ledger's alone", async () => {
     const { escrow, stranger } = await debitFixture();
-    await expect(escrow.connect(stranger).debit(OPERATOR, []))
+    await expect(escrow.connect(stranger).debit(OPERATOR, [], 0))
       .to.be.revertedWithCustomError(escrow, "Escrow_NotLedger")
       .withArgs(stranger.address);
   });
@@ -74,10 +93,10 @@ describe("Escrow: debit", () => {
     const { escrow, economy } = await debitFixture();
     await setAccount(economy, 1, accountOf());
     await setAccount(economy, 2, accountOf({ operatorId: 2n }));
-    await expect(escrow.debit(OPERATOR, [groupOf(), groupOf({ accountId: 2n })].map(packGroup)))
+    await expect(escrow.debit(OPERATOR, [groupOf(), groupOf({ accountId: 2n })].map(packGroup), 0))
       .to.be.revertedWithCustomError(escrow, "Escrow_ForeignAccount")
       .withArgs(2, 2, 1);
-    await expect(escrow.debit(OPERATOR, [packGroup(groupOf({ accountId: 3n }))]))
+    await expect(escrow.debit(OPERATOR, [packGroup(groupOf({ accountId: 3n }))], 0))
       .to.be.revertedWithCustomError(escrow, "Escrow_ForeignAccount")
       .withArgs(3, 0, 1);
     expect(await getAccount(economy, 1)).to.deep.equal(accountOf());
@@ -140,6 +159,66 @@ describe("Escrow: debit", () => {
     });
   });
 
+  describe("gives rebates as credits, in the same write", () => {
+    // 2.5 % x 10 %: one wei of 400.
+    const RATE = 250n * 1_000n;
+    const cases: [name: string, amount: bigint, appFeeBps: bigint, marginWei: bigint, rebate: bigint][] = [
+      ["of the amount, rounded down", 1_199n, 0n, 0n, 2n],
+      ["of the amount, to the wei", 1_200n, 0n, 0n, 3n],
+      ["less the margin", 1_200n, 0n, 2n, 1n],
+      ["or nothing, when the margin takes it all", 1_200n, 0n, 3n, 0n],
+      ["never less than nothing", 1_200n, 0n, 255n, 0n],
+      ["not of the app's fee", 1_200n, 500n, 0n, 3n],
+      ["of what an account just has", 1_300n, 0n, 0n, 3n],
+      ["not to an account that is short by a wei", 1_301n, 0n, 0n, 0n],
+      ["not to an account that is short of the app's fee alone", 1_250n, 408n, 0n, 0n],
+    ];
+    for (const [name, amount, appFeeBps, marginWei, rebate] of cases) {
+      it(name, async () => {
+        const { economy, rebate: rebateOf } = await debitFixture();
+        const group = groupOf({ amount, appFeeBps });
+        const expected = debitOf(accountOf(), group, { rate: RATE, marginWei });
+        expect(expected.rebate).to.equal(rebate);
+        const { results, rebated } = await rebateOf([accountOf()], [group], { rate: RATE, marginWei });
+        expect(rebated).to.equal(rebate);
+        expect(results).to.deep.equal([expected.result]);
+        expect(await getAccount(economy, 1)).to.deep.equal(expected.account);
+      });
+    }
+
+    it("spendable at once, by the account's next group", async () => {
+      const { economy, rebate } = await debitFixture();
+      const accounts = [accountOf({ balance: 1_200n, credits: 0n })];
+      const groups = [groupOf({ amount: 1_200n }), groupOf({ amount: 5n })];
+      const { results, rebated } = await rebate(accounts, groups, { rate: RATE, marginWei: 0n });
+      expect(results.map(({ shortfall }) => shortfall)).to.deep.equal([0n, 2n]);
+      expect(rebated).to.equal(3n);
+      expect(await getAccount(economy, 1)).to.deep.equal(
+        accountOf({ balance: 0n, credits: 0n, nextSeq: 15n }),
+      );
+    });
+
+    it("not where the credits would run into the next field", async () => {
+      const { economy, rebate } = await debitFixture();
+      const most = 2n ** 88n - 1n;
+      // Spends 1,200 credits and brings 3: room for 1,200.
+      for (const [credits, rate, expected] of [
+        [most, RATE, 3n],
+        [most, 10_000n ** 2n, 1_200n],
+        [most, 10_000n ** 2n + 10_000n ** 2n / 1_200n + 1n, 0n],
+      ] as const) {
+        const { rebated } = await rebate([accountOf({ credits })], [groupOf({ amount: 1_200n })], {
+          rate,
+          marginWei: 0n,
+        });
+        expect(rebated).to.equal(expected);
+        expect(await getAccount(economy, 1)).to.deep.equal(
+          accountOf({ credits: most - 1_200n + expected, nextSeq: 11n }),
+        );
+      }
+    });
+  });
+
   it("goes on with several groups of one account, in order (I-03)", async () => {
     const { economy, debit } = await debitFixture();
     const results = await debit(
@@ -176,7 +255,7 @@ describe("Escrow: debit", () => {
   });
 
   it(`agrees with the model on random batches (TEST_SEED=${SEED})`, async () => {
-    const { economy, debit } = await debitFixture();
+    const { economy, rebate } = await debitFixture();
     const random = new Random(SEED);
     const upTo = (limit: bigint) => random.bigint(160) % (limit + 1n);
     // Small, medium and huge values meet, so that every comparison goes every way.
@@ -196,17 +275,20 @@ describe("Escrow: debit", () => {
         appFeeBps: upTo(2_500n),
         amount: amount(SUPPLY),
       }));
+      const rebates = { rate: upTo(1_000n * 2_000n), marginWei: upTo(255n) };
       const model = [...accounts];
-      const expected = groups.map((group) => {
+      let rebated = 0n;
+      const results = groups.map((group) => {
         const index = Number(group.accountId) - 1;
         const before = model[index];
         if (before === undefined) throw new Error(`no account ${group.accountId}`);
-        const { account, result } = debitOf(before, group);
-        model[index] = account;
-        return result;
+        const after = debitOf(before, group, rebates);
+        model[index] = after.account;
+        rebated += after.rebate;
+        return after.result;
       });
 
-      expect(await debit(accounts, groups)).to.deep.equal(expected);
+      expect(await rebate(accounts, groups, rebates)).to.deep.equal({ results, rebated });
       for (const [index, account] of model.entries()) {
         expect(await getAccount(economy, index + 1)).to.deep.equal(account);
       }
@@ -218,18 +300,20 @@ describe("Escrow: debit", () => {
     if (process.argv.includes("--coverage")) this.skip();
     const { escrow, economy } = await debitFixture();
     for (let id = 1; id <= 200; id += 1) await setAccount(economy, id, accountOf());
-    const gasOf = async (from: number, count: number) => {
+    const gasOf = async (from: number, count: number, rebates: bigint) => {
       const groups = Array.from({ length: count }, (_, index) =>
         packGroup(groupOf({ accountId: BigInt(from + index), appFeeBps: 500n })),
       );
-      const response = await escrow.debit(OPERATOR, groups);
+      const response = await escrow.debit(OPERATOR, groups, rebates);
       const receipt = await response.wait();
       const bytes = Buffer.from(response.data.slice(2), "hex");
       const zeros = bytes.filter((byte) => byte === 0).length;
       return Number(receipt?.gasUsed) - 4 * zeros - 16 * (bytes.length - zeros);
     };
-    const perAccount = ((await gasOf(51, 150)) - (await gasOf(1, 50))) / 100;
+    const perAccount = async (rebates: bigint) =>
+      ((await gasOf(51, 150, rebates)) - (await gasOf(1, 50, rebates))) / 100;
     // 5,000 of it are a cold slot read and written.
-    expect(perAccount).to.be.lessThan(5_600);
+    for (const rebates of [0n, packRebates(250n * 1_000n, 5n)])
+      expect(await perAccount(rebates)).to.be.lessThan(5_700);
   });
 });

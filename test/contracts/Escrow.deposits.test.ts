@@ -63,18 +63,19 @@ describe("Escrow: deposits", () => {
       const factory = await ethers.getContractFactory("Escrow");
       const probe = await ethers.deployContract("WindowsProbe");
       const none = ethers.ZeroAddress;
-      for (const [first, second, third, fourth] of [
-        [none, registry, registry, registry],
-        [token, none, registry, registry],
-        [token, registry, none, registry],
-        [token, registry, registry, none],
+      for (const [first, second, third, fourth, fifth] of [
+        [none, registry, registry, registry, registry],
+        [token, none, registry, registry, registry],
+        [token, registry, none, registry, registry],
+        [token, registry, registry, none, registry],
+        [token, registry, registry, registry, none],
       ] as const) {
         await expect(
-          factory.deploy(first, second, third, WINDOWS, none, fourth),
+          factory.deploy(first, second, third, WINDOWS, none, fourth, fifth),
         ).to.be.revertedWithCustomError(escrow, "Escrow_ZeroAddress");
       }
       await expect(
-        factory.deploy(token, registry, registry, { ...WINDOWS, unbonding: 5 }, none, registry),
+        factory.deploy(token, registry, registry, { ...WINDOWS, unbonding: 5 }, none, registry, registry),
       ).to.be.revertedWithCustomError(probe, "Windows_UnbondingTooShort");
     });
   });
@@ -226,7 +227,7 @@ describe("Escrow: deposits", () => {
     const receive =
       "receiveWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)" as const;
 
-    it("cannot be taken from the mempool into the token", async () => {
+    it("ERC-3009 front-run: cannot be taken from the mempool into the token", async () => {
       const { escrow, token, terms, now, stranger, authorize, depositWithAuthorization } =
         await depositFixture();
       const signature = await authorize(terms);
@@ -283,7 +284,7 @@ describe("Escrow: deposits", () => {
         .withArgs(await escrow.grantHash(terms, SALT));
     });
 
-    it("survives a permit that was front-run", async () => {
+    it("permit front-run: the deposit still works", async () => {
       const { escrow, token, payer, stranger, deadline, permit, relay } = await permitFixture();
       await token.connect(stranger).permit(payer, escrow, AMOUNT, deadline, permit.v, permit.r, permit.s);
       await relay();
@@ -350,7 +351,7 @@ describe("Escrow: deposits", () => {
   });
 
   describe("sweep", () => {
-    it("moves what was sent straight to the deposit address, before and after opening", async () => {
+    it("tokens sent straight to a deposit address: are swept into its account, before and after opening, so nothing is ever stranded", async () => {
       const { escrow, token, terms, payer, stranger } = await depositFixture();
       const address = await escrow.depositAddress(terms);
       await token.connect(stranger).transfer(address, AMOUNT);
@@ -390,7 +391,7 @@ describe("Escrow: deposits", () => {
       expect((await escrow.account(2)).balance).to.equal(AMOUNT);
     });
 
-    it("gives another operator nothing (I-05)", async () => {
+    it("a deposit claimed by another operator: goes to the operator of its terms (I-05)", async () => {
       const { escrow, token, terms, payer, rivalOperator } = await depositFixture();
       const address = await escrow.depositAddress(terms);
       await token.connect(payer).transfer(address, AMOUNT);

@@ -202,7 +202,11 @@ describe("Escrow: earnings", () => {
       const { escrow, token, payer, asLedger, toBucket } = await earningsFixture();
       const check = async () => expect(await escrow.owed()).to.equal(await token.balanceOf(escrow));
       await check();
-      await asLedger.debit(1, [packGroup({ accountId: 1n, rows: 3n, appFeeBps: 0n, amount: tokens(600) })]);
+      await asLedger.debit(
+        1,
+        [packGroup({ accountId: 1n, rows: 3n, appFeeBps: 0n, amount: tokens(600) })],
+        0,
+      );
       await asLedger.credit(1, 0, [packCredit(EARNER.provider, 1n, tokens(550))], tokens(50));
       await check();
       await escrow.connect(payer).requestExit(1, tokens(400));

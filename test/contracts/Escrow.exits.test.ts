@@ -13,7 +13,7 @@ async function exitFixture() {
   await escrow.connect(payer).deposit(termsOf(economy), BALANCE);
   const asLedger = escrow.connect(await ledgerSignerOf(economy));
   const spend = async (amount: bigint) =>
-    asLedger.debit(1, [packGroup({ accountId: 1n, rows: 1n, appFeeBps: 0n, amount })]);
+    asLedger.debit(1, [packGroup({ accountId: 1n, rows: 1n, appFeeBps: 0n, amount })], 0);
   return { ...economy, asOwner: escrow.connect(payer), spend };
 }
 

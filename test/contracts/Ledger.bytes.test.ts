@@ -151,12 +151,27 @@ describe("Ledger", () => {
       expect(await ledger.nextBatchNo(1)).to.equal(2);
     });
 
-    it("rejects empty tables, no groups and empty groups", async () => {
+    it("rejects zero rows: empty tables, no groups and empty groups", async () => {
       const { expectBatchError, expectGroupError } = await bytesFixture();
       await expectBatchError({ offers: [] }, "Ledger_EmptyTable");
       await expectBatchError({ apps: [] }, "Ledger_EmptyTable");
       await expectBatchError({ groups: [] }, "Ledger_EmptyBatch");
       await expectGroupError({ rows: [] }, "Ledger_EmptyGroup", 1);
+    });
+
+    it("huge counts: rejects more groups and rows than there are bytes for, at little gas", async () => {
+      const { market, valid, expectBatchError, expectGroupError } = await bytesFixture();
+      await expectBatchError({ nGroups: 65_535 }, "Ledger_Truncated");
+      await expectBatchError({ nOffers: 255 }, "Ledger_Truncated");
+      await expectBatchError({ nApps: 255 }, "Ledger_Truncated");
+      await expectGroupError({ count: 65_535 }, "Ledger_Truncated");
+      await expectGroupError({ count: 3 }, "Ledger_Truncated");
+      await expectGroupError({ count: 1 }, "Ledger_TrailingBytes");
+      // Everything at once, with a gas limit of a small transfer of tokens.
+      const bytes = rawBatch({ ...valid, nOffers: 255, nApps: 255, nGroups: 65_535 });
+      await expect(
+        market.ledger.connect(market.settler).settle.staticCall(1, bytes, { gasLimit: 200_000 }),
+      ).to.be.revertedWithCustomError(market.ledger, "Ledger_Truncated");
     });
 
     it("rejects fewer groups than announced, and more", async () => {
@@ -211,15 +226,16 @@ describe("Ledger", () => {
       await settle(rawBatch({ ...valid, groups }));
       const epoch = await ledger.epochAt(await market.now());
       expect(fieldsOf(await ledger.metrics(epoch, 1, 1))).to.deep.equal({
-        revenue: 192n * (10n * 2n + 20n * 3n + 5n),
+        // 2.5 % of 192 x 85 wei; 288 of them are for output, and either part weighs 1.
+        fees: 408n,
+        weightedTiming: 100n + 255n,
         outputUnits: 192n * 20n,
-        timingSum: 192n * 100n,
         requests: 192n,
         failures: 192n,
       });
     });
 
-    it("rejects more than 16,384 rows; that many with the largest fields overflow nothing", async () => {
+    it("huge counts: rejects more than 16,384 rows; that many with the largest fields overflow nothing", async () => {
       const { ledger, market, valid, settle, expectBatchError } = await bytesFixture();
       const tooMany = Array.from({ length: MAX_ROWS + 1 }, () => failed);
       await expectBatchError(
@@ -240,9 +256,9 @@ describe("Ledger", () => {
       const epoch = await ledger.epochAt(await market.now());
       const many = BigInt(MAX_ROWS);
       expect(fieldsOf(await ledger.metrics(epoch, 1, 2))).to.deep.equal({
-        revenue: 0n,
+        fees: 0n,
+        weightedTiming: 0n,
         outputUnits: many * BigInt(MAX_UNITS),
-        timingSum: many * 255n,
         requests: many,
         failures: 0n,
       });
@@ -250,7 +266,8 @@ describe("Ledger", () => {
 
     it("prices 255 offers and 255 apps; the index behind the last is outside", async () => {
       const { ledger, registry, owner, market, settle, valid, expectError } = await bytesFixture();
-      const prices = (i: number) => ({ inputPrice: BigInt(i), outputPrice: 0n, requestPrice: 0n });
+      // So that the fee on a unit of offer i is i wei.
+      const prices = (i: number) => ({ inputPrice: 40n * BigInt(i), outputPrice: 0n, requestPrice: 0n });
       const first = await market.addOffer(prices(3));
       for (let id = first.offerId + 1; id <= 255; id++) {
         // oxlint-disable-next-line no-await-in-loop
@@ -275,8 +292,8 @@ describe("Ledger", () => {
       );
       await settle(rawBatch({ ...full, groups: [{ accountId: 1, appIndex: 252, rows }] }));
       const epoch = await ledger.epochAt(await market.now());
-      const { revenue, requests } = await ledger.metrics(epoch, 1, first.listingId);
-      expect([revenue, requests]).to.deep.equal([BigInt((255 * 256) / 2 - 3), 253n]);
+      const { fees, requests } = await ledger.metrics(epoch, 1, first.listingId);
+      expect([fees, requests]).to.deep.equal([BigInt((255 * 256) / 2 - 3), 253n]);
     });
 
     it("rejects a batch above the token's supply, and takes one of exactly that", async () => {

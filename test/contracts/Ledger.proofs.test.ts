@@ -15,7 +15,7 @@ import type { ILedger } from "../../types/contracts/index.ts";
 import { ethers, loadFixture } from "./fixtures/chain.ts";
 import { fieldsOf } from "./fixtures/fieldsOf.ts";
 import { LedgerModel, priceOf, type Settled } from "./fixtures/ledgerModel.ts";
-import { Market, OPERATOR_SHARE_BPS, PROTOCOL_FEE_BPS } from "./fixtures/market.ts";
+import { Market, OPERATOR_SHARE_BPS, PROTOCOL_FEE_BPS, REBATE_SHARE_BPS } from "./fixtures/market.ts";
 import { Random } from "./fixtures/random.ts";
 
 const SEED = 0x9007;
@@ -33,7 +33,7 @@ describe("Ledger", () => {
         // oxlint-disable-next-line no-await-in-loop
         offers.push(await market.addOffer({ inputPrice: i, outputPrice: i * 10n, requestPrice: i * 100n }));
       const apps = [{ appId: 0, feeBps: 0 }, await market.addApp(500)];
-      const model = new LedgerModel(offers, apps, OPERATOR_SHARE_BPS);
+      const model = new LedgerModel(offers, apps, OPERATOR_SHARE_BPS, REBATE_SHARE_BPS);
       for (let i = 0; i < ACCOUNTS; i++) {
         const balance = i === 0 ? 10n ** 18n : random.bigint(18);
         // oxlint-disable-next-line no-await-in-loop

@@ -10,6 +10,7 @@ import {
   Market,
   OPERATOR_SHARE_BPS,
   PROTOCOL_FEE_BPS,
+  REBATE_SHARE_BPS,
   WINDOWS,
   type TestApp,
   type TestOffer,
@@ -55,7 +56,7 @@ async function deployRandomMarket(random: Random): Promise<{ market: Market; mod
   const apps: TestApp[] = [{ appId: 0, feeBps: 0 }];
   for (const feeBps of [1, 250, 500, 2_000]) apps.push(await market.addApp(feeBps));
 
-  const model = new LedgerModel(offers, apps, OPERATOR_SHARE_BPS);
+  const model = new LedgerModel(offers, apps, OPERATOR_SHARE_BPS, REBATE_SHARE_BPS);
   for (let i = 0; i < ACCOUNTS; i++) {
     const balance = 1n + random.bigint(random.pick([20, 70, 80]));
     const maxAppFeePct = random.pick([0, 2, 3, 5, 20]);
@@ -73,8 +74,9 @@ async function expectEvents(ledger: Ledger, hash: string, batch: Batch, settled:
     shortfall === 0n ? [] : [[1n, BigInt(batch.batchNo), BigInt(batch.groups[i]?.accountId ?? 0), shortfall]],
   );
   expect(shortfalls.map((event) => event?.args.toArray())).to.deep.equal(expected);
-  const { commitment: _, ...last } = events.at(-1)?.args.toObject() ?? {};
-  expect(last).to.deep.equal({
+  const settlement = events.find((event) => event?.name === "BatchSettled");
+  const { commitment: _, ...totals } = settlement?.args.toObject() ?? {};
+  expect(totals).to.deep.equal({
     operatorId: 1n,
     batchNo: BigInt(batch.batchNo),
     rows: settled.rows,
@@ -82,10 +84,11 @@ async function expectEvents(ledger: Ledger, hash: string, batch: Batch, settled:
     appFees: settled.appFees,
     protocolFee: settled.protocolFee,
     shortfall: settled.unpaid,
+    rebates: settled.rebates,
   });
 }
 
-async function expectState({ escrow, ledger }: Market, model: LedgerModel): Promise<void> {
+async function expectState({ escrow, ledger, disputes }: Market, model: LedgerModel): Promise<void> {
   for (const [accountId, { balance, credits, nextSeq }] of model.accounts) {
     const account = await escrow.account(accountId);
     expect([account.balance, account.credits, account.nextSeq]).to.deep.equal([
@@ -104,6 +107,12 @@ async function expectState({ escrow, ledger }: Market, model: LedgerModel): Prom
     const [epoch, listingId] = key.split("/") as [string, string];
     expect(fieldsOf(await ledger.metrics(epoch, 1, listingId)), key).to.deep.equal(metrics);
   }
+  for (const [key, fees] of model.appFees) {
+    const [epoch, appId] = key.split("/") as [string, string];
+    expect(await ledger.appFees(epoch, 1, appId), key).to.equal(fees);
+  }
+  const { refunds, compensations } = await disputes.openClaimsByKind(1);
+  expect([refunds, compensations]).to.deep.equal([0n, sum(model.claims.values())]);
 }
 
 const sum = (values: Iterable<bigint>): bigint => [...values].reduce((total, value) => total + value, 0n);

@@ -3,7 +3,7 @@ import { expect } from "chai";
 
 import type { Row } from "../../router/model/batch.ts";
 import { ethers, loadFixture, networkHelpers } from "./fixtures/chain.ts";
-import { Market, PROTOCOL_FEE_BPS } from "./fixtures/market.ts";
+import { Market, PROTOCOL_FEE_BPS, WINDOWS } from "./fixtures/market.ts";
 
 const APP_FEE_BPS = 500n;
 /** Storage slots that are searched for an account's word. */
@@ -18,7 +18,10 @@ const AMOUNT = 8_000n;
 const APP_FEE = (AMOUNT * APP_FEE_BPS) / 10_000n;
 const DUE = AMOUNT + APP_FEE;
 
-const afterFee = (paid: bigint): bigint => paid - (paid * PROTOCOL_FEE_BPS) / 10_000n;
+const feeOf = (paid: bigint): bigint => (paid * PROTOCOL_FEE_BPS) / 10_000n;
+const afterFee = (paid: bigint): bigint => paid - feeOf(paid);
+/** 2.5 % x 10 % of the amount, less a wei for each of the two offers. */
+const REBATE = AMOUNT / 400n - 2n;
 
 describe("Ledger", () => {
   describe("settle, accounts that are short", () => {
@@ -32,16 +35,19 @@ describe("Ledger", () => {
 
     async function shortFixture() {
       const market = await loadFixture(deployTwoProviders);
-      const { escrow, ledger } = market;
+      const { escrow, ledger, disputes } = market;
+      const claimedBy = async (providerId: number) =>
+        disputes.claimOf(1, 1, providerId, Math.floor((await market.now()) / WINDOWS.challenge));
       const pendingOf = async (earner: number, id: number) => escrow.pending(earner, id);
       const outcome = async () => ({
         first: await pendingOf(0, 1),
         second: await pendingOf(0, 2),
         app: await pendingOf(1, 1),
-        revenues: [
-          (await ledger.metrics(await ledger.epochAt(await market.now()), 1, 1)).revenue,
-          (await ledger.metrics(await ledger.epochAt(await market.now()), 1, 2)).revenue,
+        fees: [
+          (await ledger.metrics(await ledger.epochAt(await market.now()), 1, 1)).fees,
+          (await ledger.metrics(await ledger.epochAt(await market.now()), 1, 2)).fees,
         ],
+        claims: [await claimedBy(1), await claimedBy(2)],
       });
       return { market, escrow, ledger, outcome };
     }
@@ -94,10 +100,11 @@ describe("Ledger", () => {
             first: afterFee(first),
             second: afterFee(second),
             app,
-            revenues: [first, second],
+            fees: [feeOf(first), feeOf(second)],
+            claims: [afterFee(2_000n - first), afterFee(6_000n - second)],
           });
           const { balance, credits, nextSeq } = await escrow.account(accountId);
-          expect(balance + credits + DUE - shortfall).to.equal(available);
+          expect(balance + credits + DUE - shortfall).to.equal(available + (shortfall === 0n ? REBATE : 0n));
           expect(nextSeq).to.equal(ROWS.length);
         });
       }
@@ -105,15 +112,41 @@ describe("Ledger", () => {
 
     it("settles an empty account's rows as shortfall alone, and numbers them", async () => {
       const { market, escrow, ledger, outcome } = await shortFixture();
-      const accountId = await market.openAccount(DUE);
-      const group = { accountId, appId: 1, rows: ROWS };
-      await market.settle(await market.batch([group]));
+      const accountId = await market.openAccount(1n);
+      await market.settle(await market.batch([{ accountId, appId: 1, rows: [row(1)] }]));
       const before = await outcome();
+      const group = { accountId, appId: 1, rows: ROWS };
       await expect(market.settle(await market.batch([group])))
         .to.emit(ledger, "ShortfallRecorded")
         .withArgs(1, 1, accountId, DUE);
-      expect(await outcome()).to.deep.equal(before);
-      expect((await escrow.account(accountId)).nextSeq).to.equal(2 * ROWS.length);
+      const claims = [afterFee(999n) + afterFee(2_000n), afterFee(6_000n)];
+      expect(await outcome()).to.deep.equal({ ...before, claims });
+      expect((await escrow.account(accountId)).nextSeq).to.equal(1 + ROWS.length);
+    });
+
+    it("overdrawn account inside a good batch: the batch settles, the shortfall is recorded, others pay as ever", async () => {
+      const { market, escrow, ledger, outcome } = await shortFixture();
+      const good = await market.openAccount(10_000n);
+      const overdrawn = await market.openAccount(1_500n);
+      const batch = await market.batch([
+        { accountId: overdrawn, appId: 0, rows: [row(1), row(2)] },
+        { accountId: good, appId: 0, rows: [row(1), row(2)] },
+      ]);
+      await expect(market.settle(batch))
+        .to.emit(ledger, "ShortfallRecorded")
+        .withArgs(1, 0, overdrawn, 2_500n)
+        .and.to.emit(ledger, "BatchSettled")
+        .withArgs(1, 0, ethers.isHexString, 4, 8_000, 0, 50 + 87, 2_500, 8);
+      expect(await outcome()).to.deep.equal({
+        first: afterFee(2_000n),
+        second: afterFee(3_500n),
+        app: 0n,
+        fees: [50n, 87n],
+        claims: [0n, afterFee(2_500n)],
+      });
+      expect([(await escrow.account(good)).balance, (await escrow.account(overdrawn)).balance]).to.deep.equal(
+        [6_000n, 0n],
+      );
     });
 
     it("spends an account on its groups in their order", async () => {
@@ -121,21 +154,22 @@ describe("Ledger", () => {
       const accountId = await market.openAccount(4_500n);
       const other = await market.openAccount(10_000n);
       const batch = await market.batch([
-        { accountId, appId: 0, rows: [row(2)] }, // paid
+        { accountId, appId: 0, rows: [row(2)] }, // paid, and gives 5 wei back
         { accountId: other, appId: 0, rows: [row(1)] }, // paid
-        { accountId, appId: 1, rows: [row(2)] }, // gets 1,500
+        { accountId, appId: 1, rows: [row(2)] }, // gets 1,505
         { accountId, appId: 0, rows: [row(1)] }, // gets nothing
       ]);
       await expect(market.settle(batch))
         .to.emit(ledger, "ShortfallRecorded")
-        .withArgs(1, 0, accountId, 1_650n)
+        .withArgs(1, 0, accountId, 1_645n)
         .and.to.emit(ledger, "ShortfallRecorded")
         .withArgs(1, 0, accountId, 1_000n);
       expect(await outcome()).to.deep.equal({
         first: afterFee(1_000n),
-        second: afterFee(4_500n),
+        second: afterFee(4_505n),
         app: 0n,
-        revenues: [1_000n, 4_500n],
+        fees: [25n, 112n],
+        claims: [afterFee(1_000n), afterFee(1_495n)],
       });
     });
 
@@ -152,7 +186,8 @@ describe("Ledger", () => {
         first: afterFee(4_000n),
         second: afterFee(11_990n),
         app: 0n,
-        revenues: [4_000n, 11_990n],
+        fees: [100n, 299n],
+        claims: [0n, afterFee(10n)],
       });
     });
 

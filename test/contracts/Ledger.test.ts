@@ -58,15 +58,18 @@ describe("Ledger", () => {
     it("rejects fees, shares and windows out of range", async () => {
       const { ledger, escrow, registry, owner } = await ledgerFixture();
       const factory = await ethers.getContractFactory("Ledger");
-      await expect(factory.deploy(registry, escrow, WINDOWS, 1_001, 0, owner, ethers.ZeroAddress))
-        .to.be.revertedWithCustomError(ledger, "Ledger_FeeOutOfRange")
-        .withArgs(1_001, 1_000);
-      await expect(factory.deploy(registry, escrow, WINDOWS, 0, 5_001, owner, ethers.ZeroAddress))
-        .to.be.revertedWithCustomError(ledger, "Ledger_FeeOutOfRange")
-        .withArgs(5_001, 5_000);
+      for (const [fee, share, rebate, bad, max] of [
+        [1_001, 0, 0, 1_001, 1_000],
+        [0, 5_001, 0, 5_001, 5_000],
+        [0, 0, 2_001, 2_001, 2_000],
+      ] as const)
+        await expect(factory.deploy(registry, escrow, WINDOWS, fee, share, rebate, owner, ethers.ZeroAddress))
+          .to.be.revertedWithCustomError(ledger, "Ledger_FeeOutOfRange")
+          .withArgs(bad, max);
+      await factory.deploy(registry, escrow, WINDOWS, 1_000, 5_000, 2_000, owner, ethers.ZeroAddress);
       const windowsLib = await ethers.getContractFactory("WindowsLib");
       await expect(
-        factory.deploy(registry, escrow, { ...WINDOWS, epoch: 1 }, 0, 0, owner, ethers.ZeroAddress),
+        factory.deploy(registry, escrow, { ...WINDOWS, epoch: 1 }, 0, 0, 0, owner, ethers.ZeroAddress),
       ).to.be.revertedWithCustomError(windowsLib, "Windows_OutOfRange");
     });
   });
@@ -82,9 +85,13 @@ describe("Ledger", () => {
       expect(await escrow.pending(PROVIDER, 1)).to.equal(amount - fee);
       expect(await escrow.pending(APP, 1)).to.equal(appFee);
       expect(await escrow.pending(OPERATOR, 1)).to.equal(operatorShare);
-      expect(await escrow.pool(1, await ledger.epochAt(await market.now()))).to.equal(fee - operatorShare);
-      const { balance, nextSeq } = await escrow.account(1);
-      expect([balance, nextSeq]).to.deep.equal([DEPOSIT - amount - appFee, 3n]);
+      // A tenth of the fee, less a wei for the one offer.
+      const rebate = fee / 10n - 1n;
+      expect(await escrow.pool(1, await ledger.epochAt(await market.now()))).to.equal(
+        fee - operatorShare - rebate,
+      );
+      const { balance, credits, nextSeq } = await escrow.account(1);
+      expect([balance, credits, nextSeq]).to.deep.equal([DEPOSIT - amount - appFee, rebate, 3n]);
     });
 
     it("says once per batch what it came to", async () => {
@@ -93,7 +100,7 @@ describe("Ledger", () => {
       const tx = await settleRows([success(1), failure(1)], 1);
       await expect(tx)
         .to.emit(ledger, "BatchSettled")
-        .withArgs(1, 0, await ledger.commitmentOf(1, 0), 2, amount, amount / 20n, 75n, 0n);
+        .withArgs(1, 0, await ledger.commitmentOf(1, 0), 2, amount, amount / 20n, 75n, 0n, 6n);
       const receipt = await tx.wait();
       expect(receipt?.logs.filter((log) => log.address === ledger.target).length).to.equal(1);
     });
@@ -102,7 +109,9 @@ describe("Ledger", () => {
       const { market, ledger, settleRows, metrics } = await ledgerFixture();
       await settleRows([success(1), failure(1), failure(1)]);
       const first = await ledger.epochAt(await market.now());
-      const expected = { revenue: 3_000n, outputUnits: 100n, timingSum: 90n, requests: 1n, failures: 2n };
+      // Of 75 wei of fee 50 are for output. Each part weighs 1, for it is less than 2^32 wei.
+      const weightedTiming = 90n + 255n;
+      const expected = { fees: 75n, weightedTiming, outputUnits: 100n, requests: 1n, failures: 2n };
       expect(await metrics(1)).to.deep.equal(expected);
       await time.increase(WINDOWS.epoch);
       expect(await metrics(1)).to.deep.include({ requests: 0n, failures: 0n });
@@ -119,21 +128,64 @@ describe("Ledger", () => {
       await market.addOffer(prices, await market.addListing(1));
       await settleRows([success(1), success(2), success(3), failure(2), failure(3)]);
       expect(await metrics(1)).to.deep.equal({
-        revenue: 4_000n,
+        fees: 75n + 25n,
+        weightedTiming: 90n + 255n + 255n,
         outputUnits: 200n,
-        timingSum: 180n,
         requests: 2n,
         failures: 1n,
       });
-      expect(await metrics(2)).to.deep.include({ revenue: 1_000n, requests: 1n, failures: 1n });
+      expect(await metrics(2)).to.deep.include({ fees: 25n, requests: 1n, failures: 1n });
       expect(await escrow.pending(PROVIDER, 1)).to.equal(5_000n - 75n - 25n - 25n);
+    });
+
+    it("weighs timing by what was paid for output, unit by unit, and the rest of the fee as the slowest", async () => {
+      const { market, settleRows, metrics } = await ledgerFixture();
+      const unit = 10n ** 15n;
+      await market.addOffer(
+        { inputPrice: unit, outputPrice: 3n * unit, requestPrice: 2n * unit },
+        { listingId: 1, providerId: 1 },
+      );
+      // 3 output units at timing 10, 1 at timing 200; 5 input units and two requests: 21 units of price, 12 for output.
+      await settleRows([
+        { offerId: 2, inputUnits: 5, outputUnits: 3, timing: 10 },
+        { offerId: 2, inputUnits: 0, outputUnits: 1, timing: 200 },
+      ]);
+      const fee = (21n * unit * PROTOCOL_FEE_BPS) / 10_000n;
+      const outputFee = (fee * 12n) / 21n;
+      const weightOf = (wei: bigint) => (wei + 2n ** 32n - 1n) >> 32n;
+      // 230 over 4 units, rounded down.
+      const weightedTiming = weightOf(fee - outputFee) * 255n + weightOf(outputFee) * 57n;
+      expect(await metrics(1)).to.deep.equal({
+        fees: fee,
+        weightedTiming,
+        outputUnits: 4n,
+        requests: 2n,
+        failures: 0n,
+      });
+    });
+
+    it("counts what an app's requests paid in protocol fees, a wei less per offer", async () => {
+      const { market, ledger, settleRows } = await ledgerFixture();
+      const feesOf = async (appId: number) =>
+        ledger.appFees(await ledger.epochAt(await market.now()), 1, appId);
+      await market.addOffer(
+        { inputPrice: 0n, outputPrice: 0n, requestPrice: 1_000n },
+        { listingId: 1, providerId: 1 },
+      );
+      await settleRows([success(1), success(2)], 1);
+      expect(await feesOf(1)).to.equal(100n - 2n);
+      await settleRows([success(1), success(1)], 1);
+      expect(await feesOf(1)).to.equal(98n + 150n - 1n);
+      await settleRows([success(1)], 0);
+      await settleRows([failure(1)], 1);
+      expect([await feesOf(0), await feesOf(1)]).to.deep.equal([0n, 247n]);
     });
 
     it("settles failed rows alone, which cost nothing", async () => {
       const { escrow, ledger, settleRows, metrics } = await ledgerFixture();
       await expect(settleRows([failure(1)], 1))
         .to.emit(ledger, "BatchSettled")
-        .withArgs(1, 0, ethers.isHexString, 1, 0, 0, 0, 0);
+        .withArgs(1, 0, ethers.isHexString, 1, 0, 0, 0, 0, 0);
       expect(await metrics(1)).to.deep.include({ requests: 0n, failures: 1n });
       const { balance, nextSeq } = await escrow.account(1);
       expect([balance, nextSeq]).to.deep.equal([DEPOSIT, 1n]);
@@ -154,7 +206,7 @@ describe("Ledger", () => {
 
     it("keeps operators apart", async () => {
       const { market, ledger, registry, escrow, owner, settler, metrics } = await ledgerFixture();
-      await registry.registerOperator(owner, settler, owner, 10n ** 21n);
+      await registry.registerOperator(settler, settler, owner, 10n ** 21n);
       const accountId = await market.openAccount(DEPOSIT, 20, 2);
       const { bytes } = encodeBatch(await market.batch([{ accountId, appId: 0, rows: [success(1)] }]));
       await expect(market.trySettle(bytes))
@@ -197,7 +249,7 @@ describe("Ledger", () => {
         .withArgs(2);
     });
 
-    it("rejects an offer that was not billable in all of the span (I-04)", async () => {
+    it("offer not billable in the span: is rejected, were it for a second of it (I-04)", async () => {
       const { market, registry, encode } = await encodedFixture();
       const { createdAt } = await registry.offer(1);
       const retiresAt = (await market.now()) + 2 * HOUR;
@@ -262,7 +314,7 @@ describe("Ledger", () => {
       expect(await ledger.protocolFeeBps(at - 1)).to.equal(PROTOCOL_FEE_BPS);
     });
 
-    it("of a batch is the one in force when its span begins", async () => {
+    it("fee change between service and settlement: a batch pays the fee in force when its span begins", async () => {
       const { ledger, market } = await ledgerFixture();
       const at = (await market.now()) + 2 * DAY;
       await ledger.scheduleProtocolFee(1_000, at);

@@ -163,6 +163,28 @@ describe("Registry", () => {
         .withArgs(9);
     });
 
+    it("give a payee to one operator for ever, so that nobody answers with another's authorizations", async () => {
+      const { registry, operator, rivalOperator, operatorPayee, stranger } = await loadFixture(deployEconomy);
+      const asRival = registry.connect(rivalOperator);
+      const expectTaken = async (call: Promise<unknown>, payee: string, holder: number) =>
+        expect(call).to.be.revertedWithCustomError(registry, "Registry_PayeeTaken").withArgs(payee, holder);
+      await expectTaken(asRival.setOperatorPayee(2, operatorPayee), operatorPayee.address, 1);
+      await expectTaken(
+        asRival.registerOperator(operatorPayee, rivalOperator, stranger, MIN_OPERATOR_BOND),
+        operatorPayee.address,
+        1,
+      );
+      // Past payees stay the operator's: what was signed for them is still for it.
+      await registry.connect(operator).setOperatorPayee(1, stranger);
+      expect(await registry.operatorPayee(1)).to.equal(stranger.address);
+      for (const payee of [operatorPayee, stranger]) {
+        expect(await registry.operatorOfPayee(payee)).to.equal(1n);
+        await expectTaken(asRival.setOperatorPayee(2, payee), payee.address, 1);
+      }
+      await registry.connect(operator).setOperatorPayee(1, operatorPayee);
+      expect(await registry.operatorPayee(1)).to.equal(operatorPayee.address);
+    });
+
     it("refuse the zero address and keys of others", async () => {
       const { registry, operator, rivalOperator } = await loadFixture(deployEconomy);
       const as = registry.connect(operator);

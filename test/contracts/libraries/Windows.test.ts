@@ -21,10 +21,20 @@ describe("Windows", () => {
     await expect(probe.check({ ...WINDOWS, exitNotice: exits }))
       .to.be.revertedWithCustomError(probe, "Windows_ExitNoticeTooShort")
       .withArgs(exits, exits);
-    const slashable = exits + 2 * WINDOWS.challenge;
+    const slashable = exits + 3 * WINDOWS.challenge;
     await probe.check({ ...WINDOWS, unbonding: slashable + 1 });
     await expect(probe.check({ ...WINDOWS, unbonding: slashable }))
       .to.be.revertedWithCustomError(probe, "Windows_UnbondingTooShort")
       .withArgs(slashable, slashable);
+  });
+
+  it("has every bucket in one epoch", async () => {
+    const probe = await ethers.deployContract("WindowsProbe");
+    const { challenge } = WINDOWS;
+    for (const epoch of [challenge, 2 * challenge]) await probe.check({ ...WINDOWS, epoch });
+    for (const epoch of [challenge - 1, challenge + 1, 2 * challenge - 60])
+      await expect(probe.check({ ...WINDOWS, epoch }))
+        .to.be.revertedWithCustomError(probe, "Windows_EpochNotWhole")
+        .withArgs(epoch, challenge);
   });
 });
