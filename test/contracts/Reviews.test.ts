@@ -6,15 +6,26 @@ import { merkleProof, merkleTree } from "../../router/model/merkle.ts";
 import type { ILedger } from "../../types/contracts/index.ts";
 import { termsOf } from "./fixtures/account.ts";
 import { ethers, loadFixture, time, tokens } from "./fixtures/chain.ts";
+import {
+  challenge,
+  cheat,
+  DEPOSIT,
+  deployDisputeWorld,
+  LIST,
+  served,
+  signedReceipt,
+} from "./fixtures/disputeWorld.ts";
 import { deployEconomy, MIN_PROVIDER_STAKE, WINDOWS } from "./fixtures/economy.ts";
+import { settleGroups as settleAndProve } from "./fixtures/evidence.ts";
+import { WINDOWS as DISPUTE_WINDOWS } from "./fixtures/market.ts";
 import type { Terms } from "./fixtures/sign.ts";
 
 const ROW: Row = { offerId: 1, inputUnits: 10, outputUnits: 20, timing: 90 };
 const FAILED: Row = { offerId: 1, inputUnits: 0, outputUnits: 0, timing: 0 };
 /** 10 x 2,000 + 20 x 6,000 + 10,000. */
 const PRICE = 150_000n;
-/** floor(sqrt(5 % of the price)). */
-const WEIGHT = 86n;
+/** 5 % of the price. */
+const WEIGHT = 7_500n;
 const TEXT = ethers.id("a fine summary");
 const LISTING = 1;
 
@@ -84,16 +95,22 @@ async function reviewsFixture() {
 
 describe("Reviews", () => {
   it("are wired by their Ledger", async () => {
-    const { reviews, ledger, escrow, registry } = await reviewsFixture();
-    expect([await reviews.ledger(), await reviews.escrow(), await reviews.registry()]).to.deep.equal([
+    const { reviews, ledger, escrow, registry, disputes } = await reviewsFixture();
+    expect([
+      await reviews.ledger(),
+      await reviews.escrow(),
+      await reviews.registry(),
+      await reviews.disputes(),
+    ]).to.deep.equal([
       await ledger.getAddress(),
       await escrow.getAddress(),
       await registry.getAddress(),
+      await disputes.getAddress(),
     ]);
   });
 
   describe("review", () => {
-    it("counts a rating with the root of the fee that its row paid", async () => {
+    it("counts a rating with the fee that its row paid", async () => {
       const { reviews, asPayer, payer, settle, epoch, sums } = await reviewsFixture();
       const proofOf = await settle([FAILED, ROW]);
       await expect(asPayer.review(proofOf(1), 4, TEXT))
@@ -113,7 +130,7 @@ describe("Reviews", () => {
       ]);
       await asPayer.review(proofOf(0, 0), 1, TEXT);
       await reviews.connect(stranger).review(proofOf(1, 1), 5, ethers.ZeroHash);
-      expect(await sums()).to.deep.equal([2n, WEIGHT + 174n, WEIGHT + 5n * 174n]);
+      expect(await sums()).to.deep.equal([2n, WEIGHT + 30_500n, WEIGHT + 5n * 30_500n]);
     });
 
     it("needs a row of one's own", async () => {
@@ -290,6 +307,49 @@ describe("Reviews", () => {
       await expect(asPayer.review(proofOf(0), 5, TEXT))
         .to.be.revertedWithCustomError(reviews, "Reviews_LeftUnpaid")
         .withArgs(3, 0, 7);
+    });
+  });
+
+  describe("of a row that was given back, or that its provider settled", () => {
+    /** Account 2 of the dispute world is somebody's who sells nothing. */
+    async function payerWorld() {
+      const world = await loadFixture(deployDisputeWorld);
+      const { market, other } = world;
+      const accountId = await market.openAccount(DEPOSIT, 20, 1, { owner: other.address });
+      return { ...world, accountId, asPayer: market.reviews.connect(other) };
+    }
+
+    it("review with somebody else's row, or of a refunded one: is refused", async () => {
+      const world = await payerWorld();
+      const { market, accountId, challenger, other, asPayer } = world;
+      const evidence = await cheat(world, { inputUnits: 103 });
+      await expect(market.reviews.connect(challenger).review(evidence.proof, 5, TEXT))
+        .to.be.revertedWithCustomError(market.reviews, "Reviews_NotOwner")
+        .withArgs(challenger.address, other.address);
+      await challenge(world, evidence);
+      await expect(asPayer.review(evidence.proof, 1, TEXT))
+        .to.be.revertedWithCustomError(market.reviews, "Reviews_Refunded")
+        .withArgs(accountId, 0, 3n * LIST.inputPrice);
+    });
+
+    it("stands when a dispute gave nothing back", async () => {
+      const world = await payerWorld();
+      const evidence = await cheat(world, { timing: 99 });
+      await challenge(world, evidence);
+      await expect(world.asPayer.review(evidence.proof, 1, TEXT)).to.emit(world.market.reviews, "Reviewed");
+    });
+
+    it("is refused for a row that a batch only shows, for the provider had settled it", async () => {
+      const world = await payerWorld();
+      const { market, accountId, asPayer } = world;
+      const { receipt, signature } = await signedReceipt(world);
+      await time.increase(DISPUTE_WINDOWS.settle + 1);
+      await market.disputes.selfSettle([receipt], [signature]);
+      const { proofOf } = await settleAndProve(market, [{ accountId, appId: 0, rows: [served, served] }]);
+      await expect(asPayer.review(proofOf(0, 0), 5, TEXT))
+        .to.be.revertedWithCustomError(market.reviews, "Reviews_NothingPaid")
+        .withArgs(accountId, 0);
+      await asPayer.review(proofOf(0, 1), 5, TEXT);
     });
   });
 
