@@ -1,6 +1,8 @@
 /** Preloaded into Portkey's gateway, which would listen on every interface of the machine: here it gets loopback only. */
 import { Server } from "node:net";
 
+// Bound again by `call` below.
+// oxlint-disable-next-line typescript/unbound-method
 const { listen } = Server.prototype;
 
 Server.prototype.listen = function listenOnLoopback(first, ...rest) {
