@@ -1,7 +1,7 @@
 /** Where the command line works, and as whom. */
 import { JsonRpcProvider, NonceManager, Wallet, parseEther, toQuantity } from "ethers";
 
-import type { AI1NET, Escrow, Ledger, Registry } from "../../types/contracts/index.ts";
+import type { AI1NET, Disputes, Escrow, Ledger, Registry } from "../../types/contracts/index.ts";
 import { contractsOf } from "../deploy/deploy.ts";
 import { readEconomyFile, type EconomyFile } from "../economyFile.ts";
 import { OwnerKeyError, ownerKey } from "./ownerKey.ts";
@@ -15,6 +15,7 @@ export interface Connection {
   readonly registry: Registry;
   readonly escrow: Escrow;
   readonly ledger: Ledger;
+  readonly disputes: Disputes;
   close(): void;
 }
 

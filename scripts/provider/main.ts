@@ -7,6 +7,7 @@ import { claim } from "./claim.ts";
 import { onboard } from "./onboard.ts";
 import { reprice, retire } from "./offers.ts";
 import { parsePerMillion, parsePerRequest } from "./prices.ts";
+import { selfSettle } from "./selfSettle.ts";
 import { unstake, withdraw } from "./stake.ts";
 import { status } from "./status.ts";
 
@@ -129,6 +130,17 @@ program
   .action(async (given: { provider?: number; json: boolean }) => {
     await claim({ dataDir: dataDir(), providerId: given.provider, json: given.json });
   });
+
+program
+  .command("self-settle")
+  .description(
+    "settle receipts that the router left unsettled, from its payers' accounts; lists them unless --yes is given",
+  )
+  .requiredOption("--receipts <file>", "JSON of GET /v1/provider/receipts, or one receipt a line")
+  .option("-y, --yes", "send the transactions", false)
+  .action((given: { receipts: string; yes: boolean }) =>
+    selfSettle({ dataDir: dataDir(), file: given.receipts, send: given.yes }),
+  );
 
 withPrices(
   program

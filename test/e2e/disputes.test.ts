@@ -1,17 +1,24 @@
 /** A router that settles something else than it signed is undone by its own proof. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { encodeBatch, type Row } from "../../router/model/batch.ts";
 import { toHex } from "../../router/model/bytes.ts";
 import type { Receipt } from "../../router/model/receipt.ts";
 import type { StoredBatch } from "../../router/ports.ts";
+import { receiptJson } from "../../router/request/receiptJson.ts";
 import { rowProver } from "../../router/settlement/prove.ts";
 import { mined } from "../../scripts/mined.ts";
 import { startTestChain, type TestChain } from "../fakes/anvil.ts";
 
+const PROVIDER_CLI = fileURLToPath(new URL("../../scripts/provider/main.ts", import.meta.url));
 const AUDITOR = fileURLToPath(new URL("../../scripts/audit/main.ts", import.meta.url));
+/** `IEscrow.Earner.Provider`. */
+const PROVIDER = 0;
 /** `IDisputes.Claim.Refund`. */
 const REFUND = 0;
 const SINK = "0x000000000000000000000000000000000000dEaD";
@@ -172,4 +179,150 @@ describe("a cheating router", () => {
     assert.deepEqual(details, []);
     assert.equal(code, 0);
   });
+
+  it("that settles nothing is done without: its provider settles its own receipts, and the auditor agrees", async () => {
+    const { operatorId } = anvil.identity;
+    const { escrow, registry, disputes } = anvil.contracts("payer");
+    const { offerId, providerId } = anvil.economy.providers[0]!;
+    const offer = await registry.offer(offerId);
+    const accountId = await anvil.account(10n ** 18n, 20);
+    const receipts = await Promise.all(
+      [0, 1].map(async (seq) => {
+        const receipt: Receipt = {
+          operatorId,
+          accountId,
+          seq,
+          offerId,
+          appId: 0,
+          inputUnits: 1_000,
+          outputUnits: 200,
+          timing: 120,
+          amountWei: 1_000n * offer.inputPrice + 200n * offer.outputPrice + offer.requestPrice,
+          requestHash: `0x${"aa".repeat(32)}`,
+          responseHash: `0x${"bb".repeat(32)}`,
+          servedAtSec: await nowSec(),
+        };
+        return { receipt, signature: anvil.signer.sign(receipt).signature };
+      }),
+    );
+    const directory = mkdtempSync(path.join(os.tmpdir(), "ai1net-disputes-"));
+    try {
+      writeEconomyFile(directory);
+      const file = path.join(directory, "receipts.jsonl");
+      writeFileSync(file, receipts.map((signed) => JSON.stringify(receiptJson(signed))).join("\n"));
+
+      assert.match(await selfSettle(directory, file, "--yes"), /the router has until[^]*0 of 2 receipts/u);
+      await pass(Number(await disputes.settleWindow()) + 2);
+      assert.match(await selfSettle(directory, file), /2 of 2 receipts[^]*nothing was sent/u);
+      const pending = await escrow.pending(PROVIDER, providerId);
+      assert.match(await selfSettle(directory, file, "--yes"), /2 of 2 settled/u);
+
+      const amount = receipts[0]!.receipt.amountWei;
+      assert.equal((await escrow.account(accountId)).balance, 10n ** 18n - 2n * amount);
+      const fee = await anvil.contracts("payer").ledger.protocolFeeBps(await nowSec());
+      const net = amount - (amount * fee) / 10_000n;
+      assert.equal((await escrow.pending(PROVIDER, providerId)) - pending, 2n * net);
+      assert.match(await selfSettle(directory, file, "--yes"), /self-settled before[^]*0 of 2 receipts/u);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+
+    // The router comes after all: the same rows, charged once.
+    const { ledger } = anvil.contracts("settler");
+    const rows = receipts.map(({ receipt }) => receipt);
+    const balance = (await escrow.account(accountId)).balance;
+    const servedAt = await nowSec();
+    const { bytes } = encodeBatch({
+      batchNo: Number(await ledger.nextBatchNo(operatorId)),
+      servedFromSec: Math.min(...rows.map(({ servedAtSec }) => servedAtSec)),
+      servedToSec: servedAt,
+      groups: [{ accountId, appId: 0, rows }],
+    });
+    await mined(ledger.settle(operatorId, bytes));
+    assert.equal((await escrow.account(accountId)).balance, balance);
+    assert.equal((await escrow.account(accountId)).nextSeq, 2n);
+    const { code, details } = await audit();
+    assert.deepEqual(details, []);
+    assert.equal(code, 0);
+  });
+
+  it("that charges a strict account without its signature pays it back, and the auditor agrees", async () => {
+    const { operatorId } = anvil.identity;
+    const { token, escrow, disputes } = anvil.contracts("payer");
+    const { ledger } = anvil.contracts("settler");
+    const { offerId } = anvil.economy.providers[0]!;
+    const payer = anvil.economy.payer;
+    const terms = { owner: payer, operatorId, signer: payer, strict: true, maxAppFeePct: 0 };
+    await mined(escrow.deposit(terms, 10n ** 18n));
+    const accountId = Number(await escrow.accountIdOf(terms));
+    const batchNo = Number(await ledger.nextBatchNo(operatorId));
+    const servedAt = await nowSec();
+    const rows: Row[] = [{ offerId, inputUnits: 1_000, outputUnits: 200, timing: 120 }];
+    const groups = [{ accountId, appId: 0, rows }];
+    const { bytes } = encodeBatch({ batchNo, servedFromSec: servedAt, servedToSec: servedAt, groups });
+    await mined(ledger.settle(operatorId, bytes));
+
+    const stored: StoredBatch = {
+      batchNo,
+      bytes: toHex(bytes),
+      slices: [{ accountId, startSeq: 0, count: 1 }],
+      commitment: "0x",
+      builtAtMs: 0,
+      state: "final",
+      txHash: undefined,
+      blockNumber: undefined,
+    };
+    const chain = await anvil.open();
+    const proof = await rowProver(operatorId, { batchOf: async () => stored }, chain)(accountId, 0);
+    assert.ok(proof);
+    const challenges = anvil.contracts("payer").challenges;
+    await mined(token.approve(anvil.economy.contracts.Challenges, await challenges.deposit()));
+    await mined(
+      challenges.challengeAuthorization({
+        ...proof,
+        shortfall: proof.shortfallWei,
+        siblings: [...proof.siblings],
+      }),
+    );
+    const held = await token.balanceOf(payer);
+    await pass(Number(await escrow.challengeWindow()) + 2);
+    await mined(challenges.resolve(accountId, 0));
+    const penalty = await disputes.penalty();
+    assert.equal((await token.balanceOf(payer)) - held, (await challenges.deposit()) + penalty / 2n);
+    const { taken } = await challenges.challenge(accountId, 0);
+    assert.equal((await disputes.judgement(operatorId, accountId, 0)).refunded, taken);
+
+    const { code, details } = await audit();
+    assert.deepEqual(details, []);
+    assert.equal(code, 0);
+  });
+
+  async function nowSec(): Promise<number> {
+    const block = (await anvil.call("eth_getBlockByNumber", "latest", false)) as { timestamp: string };
+    return Number(block.timestamp);
+  }
+
+  async function pass(seconds: number): Promise<void> {
+    await anvil.call("evm_increaseTime", seconds);
+    await anvil.call("evm_mine");
+  }
+
+  /** What command lines find the economy by. */
+  function writeEconomyFile(directory: string): void {
+    const { contracts, operatorId, payer, accountId, treasury } = anvil.economy;
+    const demo = { apiKey: "none", payer, accountId, treasury, providers: [] };
+    const [chainId, routerUrl] = [anvil.identity.chainId, "http://127.0.0.1:9"];
+    const economy = { rpcUrl: anvil.rpcUrl, chainId, routerUrl, operatorId, contracts, demo };
+    writeFileSync(path.join(directory, "dev.json"), JSON.stringify(economy));
+  }
+
+  async function selfSettle(directory: string, file: string, ...more: string[]): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const args = [PROVIDER_CLI, "--data", directory, "self-settle", "--receipts", file, ...more];
+      execFile(process.execPath, args, (error, stdout, stderr) => {
+        if (error) reject(new Error(stderr, { cause: error }));
+        else resolve(stdout);
+      });
+    });
+  }
 });
