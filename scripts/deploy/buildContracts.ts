@@ -29,7 +29,7 @@ export async function buildContracts(progress: (line: string) => void): Promise<
     15_000,
   );
   try {
-    const child = spawn(process.execPath, [HARDHAT, "build"], {
+    const child = spawn(process.execPath, [HARDHAT, "build", "--no-tests"], {
       cwd: ROOT,
       stdio: ["ignore", "pipe", "pipe"],
     });
