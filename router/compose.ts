@@ -130,7 +130,8 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     counters: journal,
     store,
     onMarket: (market) => catalog.refresh(market),
-    onOperator: ({ bondWei, debtWei }) => exposure.setBond(bondWei > debtWei ? bondWei - debtWei : 0n),
+    onOperator: ({ bondWei, claimedWei }) =>
+      exposure.setBond(bondWei > claimedWei ? bondWei - claimedWei : 0n),
     log,
     pollMs: config.pollMs,
   });

@@ -165,8 +165,8 @@ export interface OperatorInfo {
   readonly payee: Hex;
   /** What counts of its bond: not what was asked back. */
   readonly bondWei: bigint;
-  /** What it owes from disputes that its bond could not pay. */
-  readonly debtWei: bigint;
+  /** What others claim of it. */
+  readonly claimedWei: bigint;
   /** Whether the configured receipt key is one of its keys. */
   readonly receiptKeyKnown: boolean;
   /** Whether the configured settler may settle. */

@@ -159,7 +159,7 @@ describe("npm run audit", () => {
       });
       assert.equal(code, 1);
       assert.deepEqual(
-        names(report).filter((name) => !name.endsWith(": sum of timings")),
+        names(report).filter((name) => !name.endsWith(": weighted timing")),
         [`operator 1, batch ${batchNo}: commitment`],
       );
     });

@@ -113,7 +113,7 @@ export const tokenAbi = parseAbi([
 ]);
 
 export const depositAbi = [...escrowDepositAbi, ...tokenAbi];
-export const disputesAbi = parseAbi(["function debtOf(uint24 operatorId) view returns (uint256)"]);
+export const disputesAbi = parseAbi(["function openClaims(uint24 operatorId) view returns (uint256)"]);
 
 /** Everything that `Ledger.settle` may revert with, whichever contract it comes from. */
 export const settleAbi = [...ledgerAbi, ...escrowAbi, ...registryAbi].filter(

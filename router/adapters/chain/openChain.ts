@@ -101,7 +101,7 @@ export async function openChain(options: ChainOptions): Promise<OpenedChain> {
     blockNumber: () => client.getBlockNumber(),
     blockTimeSec: async () => Number((await client.getBlock({ blockTag: "latest" })).timestamp),
     operator: async () => {
-      const [operator, settlerAllowed, keyOwner, settlerGasWei, debtWei] = await Promise.all([
+      const [operator, settlerAllowed, keyOwner, settlerGasWei, claimedWei] = await Promise.all([
         client.readContract({ ...registry, functionName: "operator", args: [operatorId] }),
         client.readContract({ ...registry, functionName: "isSettler", args: [operatorId, settler.address] }),
         client.readContract({
@@ -113,7 +113,7 @@ export async function openChain(options: ChainOptions): Promise<OpenedChain> {
         client.readContract({
           address: contracts.disputes,
           abi: disputesAbi,
-          functionName: "debtOf",
+          functionName: "openClaims",
           args: [operatorId],
         }),
       ]);
@@ -121,7 +121,7 @@ export async function openChain(options: ChainOptions): Promise<OpenedChain> {
         operatorId,
         payee: operator.payee,
         bondWei: operator.bond.bonded,
-        debtWei,
+        claimedWei,
         receiptKeyKnown: keyOwner === operatorId,
         settlerAllowed,
         settlerGasWei,

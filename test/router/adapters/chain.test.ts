@@ -103,7 +103,7 @@ describe("chain adapter", () => {
     assert.equal(operator.receiptKeyKnown, true);
     assert.equal(operator.settlerAllowed, true);
     assert.equal(operator.bondWei, parseTokens("100000"));
-    assert.equal(operator.debtWei, 0n);
+    assert.equal(operator.claimedWei, 0n);
     assert.equal(opened.contracts.settleWindowSec, 60);
     assert.ok(operator.settlerGasWei > 0n);
     const market = await opened.market();
