@@ -16,6 +16,7 @@ import {
   type ShownReceipt,
   type TestEconomy,
 } from "./fixtures/economy.ts";
+import { rebatesWei } from "./fixtures/rebates.ts";
 
 const REQUESTS = 200;
 const AT_ONCE = 16;
@@ -144,9 +145,12 @@ describe("the whole economy", () => {
     const account = await economy.contracts.escrow.account(economy.network.demo.accountId);
     const spentWei = receipts.reduce((sum, { fields }) => sum + BigInt(fields.amount), 0n);
     assert.ok(spentWei > 0n);
-    assert.equal(account.balance, initialWei - spentWei);
+    const { operatorId } = economy.network;
+    const backWei = await rebatesWei(economy.contracts.ledger, operatorId);
+    assert.ok(backWei > 0n, "payers get a part of the fee back");
+    assert.equal(account.balance + account.credits, initialWei - spentWei + backWei);
     assert.equal(account.nextSeq, BigInt(receipts.length));
-    assert.equal(BigInt(now.available_wei), account.balance, "nothing is held any more");
+    assert.equal(BigInt(now.available_wei), account.balance + account.credits, "nothing is held any more");
     assert.deepEqual(
       receipts.map(({ fields }) => fields.seq),
       receipts.map((_, i) => i),
@@ -239,7 +243,8 @@ describe("the whole economy", () => {
 
       const spentWei = receipts.reduce((sum, { fields }) => sum + BigInt(fields.amount), 0n);
       assert.ok(claimedWei > 0n);
-      assert.equal(claimedWei + operatorWei + poolWei, spentWei);
+      const backWei = await rebatesWei(ledger, network.operatorId);
+      assert.equal(claimedWei + operatorWei + poolWei + backWei, spentWei);
       const owedWei = await escrow.owed();
       assert.equal(await token.balanceOf(await escrow.getAddress()), owedWei);
       assert.equal((await credits(economy)).held, "0");
