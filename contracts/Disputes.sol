@@ -106,6 +106,7 @@ contract Disputes is SelfSettlement {
 
         // Effect
         judged.equivocated = true;
+        (uint32 providerId, uint96 compensation) = _surelyUnpaid(a, digestA, b, digestB);
         _pay(
             Demand({
                 kind: Evidence.Equivocation,
@@ -113,9 +114,9 @@ contract Disputes is SelfSettlement {
                 operatorId: a.operatorId,
                 accountId: a.accountId,
                 seq: a.seq,
-                providerId: IRegistry(registry).offer(a.offerId).providerId,
+                providerId: providerId,
                 refund: 0,
-                compensation: _surelyUnpaid(a, b),
+                compensation: compensation,
                 challenger: msg.sender
             }),
             false
@@ -192,13 +193,31 @@ contract Disputes is SelfSettlement {
             receipt.servedAt <= row.servedTo;
     }
 
-    /// @dev Of two receipts of one provider for one sequence number, one at most is ever settled.
-    function _surelyUnpaid(ILedger.Receipt calldata a, ILedger.Receipt calldata b) private view returns (uint96) {
-        IRegistry.Offer memory offerA = IRegistry(registry).offer(a.offerId);
-        IRegistry.Offer memory offerB = IRegistry(registry).offer(b.offerId);
-        if (offerA.providerId != offerB.providerId) return 0;
-        if (!_isBillable(offerA, a.servedAt) || !_isBillable(offerB, b.servedAt)) return 0;
-        (uint256 priceA, uint256 priceB) = (_priceDown(a, offerA), _priceDown(b, offerB));
-        return priceA < priceB ? _netOfFee(priceA, a.servedAt) : _netOfFee(priceB, b.servedAt);
+    /// @dev Of the receipts for one sequence number, one at most is ever charged. So of two of one provider the lower is
+    /// surely unpaid; of two providers, the one that was not used when another was self-settled.
+    function _surelyUnpaid(
+        ILedger.Receipt calldata a,
+        bytes32 digestA,
+        ILedger.Receipt calldata b,
+        bytes32 digestB
+    ) private returns (uint32 providerId, uint96 unpaid) {
+        (uint32 providerA, uint96 netA) = _worthOf(a);
+        (uint32 providerB, uint96 netB) = _worthOf(b);
+        if (providerA == providerB) return (providerA, netA < netB ? netA : netB);
+        if (!IEscrow(escrow).isSelfSettled(a.accountId, a.seq) || isUsed[digestA] == isUsed[digestB]) return (0, 0);
+        // No row can be charged for it any more, so this is all that it will ever bring.
+        if (isUsed[digestB]) {
+            isUsed[digestA] = true;
+            return (providerA, netA);
+        }
+        isUsed[digestB] = true;
+        return (providerB, netB);
+    }
+
+    /// @dev Whose receipt it is, and what that would have been credited for it.
+    function _worthOf(ILedger.Receipt calldata receipt) private view returns (uint32 providerId, uint96 net) {
+        IRegistry.Offer memory offer = IRegistry(registry).offer(receipt.offerId);
+        providerId = offer.providerId;
+        if (_isBillable(offer, receipt.servedAt)) net = _netOfFee(_priceDown(receipt, offer), receipt.servedAt);
     }
 }

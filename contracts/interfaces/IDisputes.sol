@@ -182,7 +182,8 @@ interface IDisputes is IReceiptEvidence {
 
     /// @notice D2. Shows two different receipts for one (operator, account, seq), in either order. At any time: what they say
     /// about time is the operator's own word. Only one of them can ever be settled, so if both are of one provider it gets
-    /// what the lower one is worth; otherwise `challengeRow` makes whole whoever's receipt is not the one settled.
+    /// what the lower one is worth. Of two providers, whoever's receipt is not the one settled is made whole by `challengeRow`
+    /// when a batch settled the other, and here when that was self-settled.
     function challengeEquivocation(
         ILedger.Receipt calldata a,
         bytes calldata signatureA,
