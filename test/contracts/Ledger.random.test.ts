@@ -4,8 +4,9 @@ import { expect } from "chai";
 import type { Batch, Group, Row } from "../../router/model/batch.ts";
 import type { Ledger } from "../../types/contracts/index.ts";
 import { ethers, time } from "./fixtures/chain.ts";
+import { signReceipt } from "./fixtures/evidence.ts";
 import { fieldsOf } from "./fixtures/fieldsOf.ts";
-import { LedgerModel, type Settled } from "./fixtures/ledgerModel.ts";
+import { LedgerModel, priceOf, type Settled } from "./fixtures/ledgerModel.ts";
 import {
   Market,
   OPERATOR_SHARE_BPS,
@@ -23,7 +24,10 @@ const ACCOUNTS = 12;
 const OFFERS = 9;
 const APPS = 4;
 const FEE_CHANGE_EVERY = 40;
-const DAY = 86_400;
+/** How often a provider settles a receipt before a batch. */
+const SELF_SETTLED = 0.5;
+const HOUR = 3_600;
+const DAY = 24 * HOUR;
 const EARNERS = { provider: 0, app: 1, operator: 2 } as const;
 
 function randomRow(random: Random, offers: number): Row {
@@ -42,7 +46,7 @@ function randomGroups(random: Random, offers: number, apps: number): Group[] {
 }
 
 /** Offers whose rows cost from nothing to more than an account has, several of some listings and providers. */
-async function deployRandomMarket(random: Random): Promise<{ market: Market; model: LedgerModel }> {
+async function deployRandomMarket(random: Random) {
   const market = await Market.deploy(ethers);
   const price = () => random.pick([0n, 1n, random.bigint(20), random.bigint(40), random.bigint(52)]);
   const prices = () => ({ inputPrice: price(), outputPrice: price(), requestPrice: price() });
@@ -63,7 +67,42 @@ async function deployRandomMarket(random: Random): Promise<{ market: Market; mod
     const accountId = await market.openAccount(balance, maxAppFeePct);
     model.accounts.set(accountId, { balance, credits: 0n, nextSeq: 0, maxAppFeePct });
   }
-  return { market, model };
+  return { market, model, offers };
+}
+
+/** Has a provider settle a receipt itself, for one of an account's next rows; tells whether it costs something. */
+async function selfSettle(
+  random: Random,
+  { market, model }: { market: Market; model: LedgerModel },
+  offers: readonly TestOffer[],
+  feeAt: (servedAtSec: number) => bigint,
+): Promise<boolean> {
+  const accountId = random.int(1, ACCOUNTS);
+  const seq = model.account(accountId).nextSeq + random.int(0, 20);
+  const row = randomRow(random, OFFERS);
+  const price = priceOf(offers[row.offerId - 1] as TestOffer, row);
+  const said = random.pick([price, price * 2n, price / 3n]);
+  const amount = said < price ? said : price;
+  if (amount === 0n || model.selfSettled.get(accountId)?.has(seq) === true) return false;
+  const servedAt = await market.now();
+  const appId = random.int(0, APPS);
+  const receipt = {
+    operatorId: 1,
+    accountId,
+    seq,
+    ...row,
+    appId,
+    amount: said,
+    requestHash: ethers.id(`request ${seq}`),
+    responseHash: ethers.id(`response ${seq}`),
+    servedAt,
+  };
+  const signature = await signReceipt(market, receipt);
+  await time.increase(WINDOWS.settle + 1);
+  await market.disputes.selfSettle([receipt], [signature]);
+  const epoch = Math.floor((await market.now()) / WINDOWS.epoch);
+  model.selfSettle({ ...row, accountId, seq, appId, amount }, epoch, feeAt(servedAt));
+  return true;
 }
 
 async function expectEvents(ledger: Ledger, hash: string, batch: Batch, settled: Settled): Promise<void> {
@@ -129,11 +168,14 @@ describe("Ledger", () => {
 
     it("charges, credits and measures to the wei (I-02, I-14)", async () => {
       const random = new Random(SEED);
-      const { market, model } = await deployRandomMarket(random);
+      const { market, model, offers } = await deployRandomMarket(random);
       const { ledger, escrow, token } = market;
       const fees = [{ from: 0, feeBps: PROTOCOL_FEE_BPS }];
       const deposits = wealth(model);
-      let shortfalls = 0;
+      const feeAt = (servedAtSec: number) => fees.findLast(({ from }) => from <= servedAtSec)?.feeBps ?? 0n;
+      let [shortfalls, selfSettled] = [0, 0];
+      // So that every span lies behind the making of the offers.
+      await time.increase(2 * HOUR);
 
       for (let n = 0; n < BATCHES; n++) {
         if (n % FEE_CHANGE_EVERY === FEE_CHANGE_EVERY - 1) {
@@ -143,10 +185,12 @@ describe("Ledger", () => {
           fees.push({ from, feeBps });
         }
         await time.increase(random.int(60, DAY / 10));
+        if (random.chance(SELF_SETTLED) && (await selfSettle(random, { market, model }, offers, feeAt)))
+          selfSettled++;
         const servedToSec = (await market.now()) - random.int(0, 600);
         const servedFromSec = servedToSec - random.int(0, 3_000);
         const batch = await market.batch(randomGroups(random, OFFERS, APPS), { servedFromSec, servedToSec });
-        const feeBps = fees.findLast(({ from }) => from <= servedFromSec)?.feeBps ?? 0n;
+        const feeBps = feeAt(servedFromSec);
 
         const { hash } = await market.settle(batch);
         const epoch = Math.floor((await market.now()) / WINDOWS.epoch);
@@ -157,6 +201,7 @@ describe("Ledger", () => {
         shortfalls += settled.groups.filter(({ shortfall }) => shortfall !== 0n).length;
       }
       expect(shortfalls).to.be.greaterThan(BATCHES / 4);
+      expect(selfSettled).to.be.greaterThan(BATCHES / 4);
       expect(await escrow.owed()).to.equal(deposits);
       expect(await token.balanceOf(escrow)).to.equal(deposits);
     });

@@ -4,6 +4,7 @@ import { encodeBatch } from "../../router/model/batch.ts";
 import { toHex, type Hex } from "../../router/model/bytes.ts";
 import { receiptHasher } from "../../router/model/receipt.ts";
 import { ethers, loadFixture, time } from "./fixtures/chain.ts";
+import { disputesSignerOf } from "./fixtures/evidence.ts";
 import { fieldsOf } from "./fixtures/fieldsOf.ts";
 import { Market, OPERATOR_SHARE_BPS, PROTOCOL_FEE_BPS, WINDOWS } from "./fixtures/market.ts";
 import { rawBatch } from "./fixtures/rawBatch.ts";
@@ -162,6 +163,22 @@ describe("Ledger", () => {
         requests: 2n,
         failures: 0n,
       });
+    });
+
+    it("leaves a metric that would overflow at its maximum, so that it never stops a batch", async () => {
+      const { market, ledger, settleRows, metrics } = await ledgerFixture();
+      const asDisputes = ledger.connect(await disputesSignerOf(market));
+      const most = { fees: 2n ** 88n - 1n, weightedTiming: 2n ** 64n - 1n };
+      await asDisputes.noteSelfSettled(1, 1, 0, 2n ** 100n, 2n ** 100n, 1, 255, 2n ** 90n);
+      expect(await metrics(1)).to.deep.equal({ ...most, outputUnits: 1n, requests: 1n, failures: 0n });
+      await settleRows([success(1)]);
+      expect(await metrics(1)).to.deep.equal({ ...most, outputUnits: 101n, requests: 2n, failures: 0n });
+      // And what is taken out of it never goes below nothing.
+      const epoch = await ledger.epochAt(await market.now());
+      await asDisputes.reverse(1, epoch, 1, 0, 2n ** 89n);
+      expect(await metrics(1)).to.deep.include({ fees: 0n, weightedTiming: 0n });
+      await asDisputes.reverse(1, epoch, 1, 0, 1n);
+      expect(await metrics(1)).to.deep.include({ fees: 0n, weightedTiming: 0n });
     });
 
     it("counts what an app's requests paid in protocol fees, a wei less per offer", async () => {
