@@ -7,6 +7,7 @@ import type { Route } from "./route.ts";
 import { accountRoutes } from "./routes/account.ts";
 import { depositRoutes } from "./routes/deposits.ts";
 import { compareRoutes } from "./routes/compare.ts";
+import { docsRoutes } from "./routes/docs.ts";
 import { exitRoutes } from "./routes/exits.ts";
 import { inferenceRoutes } from "./routes/inference.ts";
 import { keyRoutes } from "./routes/keys.ts";
@@ -58,7 +59,7 @@ export function createApp(deps: AppDeps): Application {
       await (trace ? trace(request, answer) : answer());
     };
 
-  const routes = [
+  const described = [
     ...inferenceRoutes(deps),
     ...compareRoutes(deps),
     ...modelRoutes(deps),
@@ -72,6 +73,7 @@ export function createApp(deps: AppDeps): Application {
     ...providerRoutes(deps),
     ...operationRoutes(deps),
   ];
+  const routes = [...described, ...docsRoutes(described)];
   const methods = Map.groupBy(routes, (route) => route.path);
   for (const route of routes) app[route.method](route.path, run(route));
   for (const [path, known] of methods)

@@ -116,12 +116,14 @@ const array = (most: number) =>
       (value) => Array.isArray(value) && value.length > 0,
       "must be an array with something in it",
     )
-    .refine((value) => value.length <= most, `must have at most ${most} items`);
+    .refine((value) => value.length <= most, `must have at most ${most} items`)
+    .meta({ type: "array", minItems: 1, maxItems: most });
 
 const array0 = (most: number) =>
   z
     .custom<unknown[]>(Array.isArray, "must be an array")
-    .refine((value) => value.length <= most, `must have at most ${most} items`);
+    .refine((value) => value.length <= most, `must have at most ${most} items`)
+    .meta({ type: "array", maxItems: most });
 
 export const ChatFields = z.object({
   model,
