@@ -95,6 +95,21 @@ export interface StoredBatch extends BuiltBatch {
   readonly blockNumber: bigint | undefined;
 }
 
+/** What an account had served on one day (UTC) of one model by one key. */
+export interface Activity {
+  /** `2026-11-25` */
+  readonly day: string;
+  readonly model: string;
+  readonly keyId: string;
+  /** Rows that were served, and tries that failed. */
+  readonly requests: number;
+  readonly failures: number;
+  readonly inputUnits: number;
+  readonly outputUnits: number;
+  /** Without app fees. */
+  readonly amountWei: Wei;
+}
+
 /** Queries over everything that was journaled. Sees whatever `Journal` has resolved. */
 export interface Store {
   /** Every key, the revoked ones included. */
@@ -120,6 +135,8 @@ export interface Store {
     requestHash: Hex,
     sinceMs: number,
   ): Promise<RecordedOutcome | undefined>;
+  /** An account's use from a time on, the latest day first, at most `limit`; as far back as rows are kept. */
+  activity(accountId: number, fromMs: number, limit: number): Promise<readonly Activity[]>;
   /** The rows of an account from `seq` on, in order, at most `limit`. */
   receiptsFrom(accountId: number, seq: number, limit: number): Promise<readonly StoredReceipt[]>;
   /** Receipts for a provider's offers after (`afterMs`, oldest first). */

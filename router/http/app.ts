@@ -6,6 +6,7 @@ import { sendError } from "./errors.ts";
 import type { Route } from "./route.ts";
 import { accountRoutes } from "./routes/account.ts";
 import { depositRoutes } from "./routes/deposits.ts";
+import { activityRoutes } from "./routes/activity.ts";
 import { compareRoutes } from "./routes/compare.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { exitRoutes } from "./routes/exits.ts";
@@ -63,6 +64,7 @@ export function createApp(deps: AppDeps): Application {
     ...inferenceRoutes(deps),
     ...compareRoutes(deps),
     ...modelRoutes(deps),
+    ...activityRoutes(deps),
     ...receiptRoutes(deps),
     ...accountRoutes(deps),
     ...walletRoutes(deps),

@@ -139,6 +139,10 @@ export class MemoryStore implements Store {
     return [];
   }
 
+  async activity(): Promise<never> {
+    throw new Error("nobody asks for it here");
+  }
+
   async lastSeqs(): Promise<readonly { accountId: number; lastSeq: number }[]> {
     const last = new Map(this.#receipts().map(({ receipt }) => [receipt.accountId, receipt.seq]));
     return [...last].map(([accountId, lastSeq]) => ({ accountId, lastSeq }));

@@ -1,7 +1,7 @@
 import type { ApiKey, Endpoint, RecordedOutcome } from "../../router/model/record.ts";
 import type { PaymentAuthorization } from "../../router/model/payment.ts";
 import type { Session } from "../../router/model/session.ts";
-import type { Store, StoredBatch, StoredReceipt } from "../../router/ports.ts";
+import type { Activity, Store, StoredBatch, StoredReceipt } from "../../router/ports.ts";
 import type { FakeJournal } from "./journal.ts";
 
 /** Reads what a {@link FakeJournal} has; batches are put in by hand. */
@@ -80,6 +80,33 @@ export class FakeStore implements Store {
         each.recordedAtMs >= sinceMs &&
         each.receipts.at(-1)?.receipt.requestHash === requestHash,
     );
+  }
+
+  async activity(accountId: number, fromMs: number, limit: number): Promise<readonly Activity[]> {
+    const own = this.#receipts().filter(
+      ({ receipt, recordedAtMs }) => receipt.accountId === accountId && recordedAtMs >= fromMs,
+    );
+    const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
+    const groups = Map.groupBy(own, ({ recordedAtMs, model, keyId }) =>
+      [dayOf(recordedAtMs), model, keyId].join(" "),
+    );
+    return [...groups]
+      .map(([name, rows]): Activity => {
+        const [day = "", model = "", keyId = ""] = name.split(" ");
+        const sum = (of: (row: StoredReceipt) => number): number => rows.reduce((n, row) => n + of(row), 0);
+        return {
+          day,
+          model,
+          keyId,
+          requests: rows.filter(({ receipt }) => receipt.timing > 0).length,
+          failures: rows.filter(({ receipt }) => receipt.timing === 0).length,
+          inputUnits: sum(({ receipt }) => receipt.inputUnits),
+          outputUnits: sum(({ receipt }) => receipt.outputUnits),
+          amountWei: rows.reduce((wei, { receipt }) => wei + receipt.amountWei, 0n),
+        };
+      })
+      .toSorted((a, b) => b.day.localeCompare(a.day))
+      .slice(0, limit);
   }
 
   async receiptsFrom(accountId: number, seq: number, limit: number): Promise<readonly StoredReceipt[]> {

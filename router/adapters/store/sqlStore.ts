@@ -247,6 +247,35 @@ export function sqlStore(sql: Sql, operatorId: number, current: () => Promise<vo
       );
       return row && outcome(row.request_id);
     },
+    activity: async (accountId, fromMs, limit) =>
+      (
+        await rows<{
+          day: string;
+          model: string;
+          key_id: string;
+          requests: Int;
+          failures: Int;
+          input_units: Int;
+          output_units: Int;
+          amount: string;
+        }>(
+          `SELECT to_char(to_timestamp(recorded_at_ms / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, model, key_id,
+             count(*) FILTER (WHERE timing > 0) AS requests, count(*) FILTER (WHERE timing = 0) AS failures,
+             sum(input_units) AS input_units, sum(output_units) AS output_units, sum(amount)::text AS amount
+           FROM receipts WHERE account_id = $1 AND recorded_at_ms >= $2
+           GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2, 3 LIMIT $3`,
+          [accountId, fromMs, limit],
+        )
+      ).map((row) => ({
+        day: row.day,
+        model: row.model,
+        keyId: row.key_id,
+        requests: Number(row.requests),
+        failures: Number(row.failures),
+        inputUnits: Number(row.input_units),
+        outputUnits: Number(row.output_units),
+        amountWei: BigInt(row.amount),
+      })),
     receiptsFrom: (accountId, seq, limit) =>
       receipts("WHERE account_id = $1 AND seq >= $2 ORDER BY seq LIMIT $3", [accountId, seq, limit]),
     // With ties: whoever asks again from the last one's time on misses none of that millisecond.

@@ -76,7 +76,19 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "POST /v1/ai/request": infer("A task, for whichever model does it best", AiFields),
   "POST /v1/compare": infer("One prompt, several models side by side", CompareFields),
 
-  "GET /v1/models": read("Models that can be bought now", "market", "none"),
+  "GET /v1/models": read("Models that can be bought now", "market", "none", [
+    query("unit", "token, image or second"),
+    query("task", "what the model is for"),
+    query("max_price", "$AI1NET per million output units, at most"),
+    query("sort", "price, latency, throughput, uptime or requests"),
+  ]),
+  "GET /v1/rankings": read("Models in order of one figure", "market", "none", [
+    query("by", "requests, price, latency, throughput or uptime"),
+    query("unit", "token, image or second"),
+    query("task", "what the model is for"),
+    query("max_price", "$AI1NET per million output units, at most"),
+  ]),
+  "GET /v1/providers": read("Providers, what backs them and how they have been doing", "market", "none"),
   "GET /v1/models/*name": read("One model", "market", "none"),
   "GET /v1/models/*name/endpoints": read(
     "A model's offers, with prices and how they have been doing",
@@ -86,6 +98,9 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
 
   "GET /v1/credits": read("What the account has, holds and owes", "account", "key"),
   "GET /v1/key": read("The key itself: limit and use", "account", "key"),
+  "GET /v1/activity": read("Use by day, model and key", "account", "key", [
+    query("days", "how many days, today among them; at most 90"),
+  ]),
   "GET /v1/keys": read("Keys of an account", "account", "admin"),
   "POST /v1/keys": {
     summary: "Makes a key; its secret is shown once",

@@ -3,8 +3,10 @@ import type { Model } from "../../model/market.ts";
 import { formatTokens } from "../../model/money.ts";
 import type { Offer } from "../../model/offer.ts";
 import { notFound } from "../../request/refusal.ts";
+import { claimedTasks } from "../../routing/tasks.ts";
 import type { AppDeps } from "../deps.ts";
 import { sendJson } from "../errors.ts";
+import { figureIn, figureOf, filterOf, sortBy, type OnSale } from "../modelFigures.ts";
 import type { Exchange, Route } from "../route.ts";
 
 /** Prices in $AI1NET per unit (`request`: per request), as exact decimals. */
@@ -49,6 +51,8 @@ function modelJson(model: Model, offers: readonly Candidate[]) {
     ),
     owned_by: model.name.includes("/") ? model.name.slice(0, model.name.indexOf("/")) : "ai1net",
     unit: model.unit,
+    /** What its name claims it is for; none: anything. */
+    tasks: claimedTasks(model.name),
     /** Of the cheapest offer. */
     pricing: cheapest ? pricing(cheapest.offer) : null,
     providers: new Set(offers.map(({ offer }) => offer.providerId)).size,
@@ -106,6 +110,11 @@ function nameOf({ req }: Exchange): string {
 export function modelRoutes({ catalog, world }: AppDeps): Route[] {
   const offersOf = (model: Model): readonly Candidate[] =>
     catalog.billableOffers(model.modelId, Math.floor(world.clock.nowMs() / 1000));
+  const onSale = (): OnSale[] =>
+    catalog
+      .models()
+      .map((model) => ({ model, offers: offersOf(model) }))
+      .filter(({ offers }) => offers.length > 0);
   const find = (name: string): Model => {
     const model = catalog.model(name);
     if (!model) throw notFound(`there is no model ${name}`, { reason: "model_not_found" });
@@ -115,12 +124,63 @@ export function modelRoutes({ catalog, world }: AppDeps): Route[] {
     {
       method: "get",
       path: "/v1/models",
+      handle({ req, res }) {
+        const sort = figureIn(req.query, "sort");
+        const found = onSale().filter(filterOf(req.query));
+        const sorted = sort === undefined ? found : sortBy(found, sort);
+        sendJson(res, 200, {
+          object: "list",
+          data: sorted.map(({ model, offers }) => modelJson(model, offers)),
+        });
+      },
+    },
+    {
+      method: "get",
+      path: "/v1/rankings",
+      handle({ req, res }) {
+        const by = figureIn(req.query, "by") ?? "requests";
+        const ranked = sortBy(onSale().filter(filterOf(req.query)), by);
+        const data = ranked.map((each, i) => ({
+          rank: i + 1,
+          id: each.model.name,
+          tasks: claimedTasks(each.model.name),
+          pricing: modelJson(each.model, each.offers).pricing,
+          requests: figureOf(each, "requests"),
+          latency_p50_ms: figureOf(each, "latency"),
+          throughput_p50: figureOf(each, "throughput"),
+          uptime_last_1d: figureOf(each, "uptime"),
+        }));
+        sendJson(res, 200, { by, data });
+      },
+    },
+    {
+      method: "get",
+      path: "/v1/providers",
       handle({ res }) {
-        const served = catalog.models().map((model) => ({ model, offers: offersOf(model) }));
-        const data = served
-          .filter(({ offers }) => offers.length > 0)
-          .map(({ model, offers }) => modelJson(model, offers));
-        sendJson(res, 200, { object: "list", data });
+        const byProvider = Map.groupBy(
+          onSale().flatMap(({ offers }) => offers),
+          ({ offer }) => offer.providerId,
+        );
+        const data = [...byProvider].map(([providerId, offers]) => ({
+          id: providerId,
+          tag: String(providerId),
+          owner: catalog.provider(providerId)?.owner ?? null,
+          stake: formatTokens(offers[0]?.providerStakeWei ?? 0n),
+          models: [...new Set(offers.map(({ model }) => model.name))],
+          offers: offers.length,
+          status: offers.some(({ health }) => health.state === "up")
+            ? "up"
+            : offers.every(({ health }) => health.state === "down")
+              ? "down"
+              : "unknown",
+          // The same listing may have several offers: it is one place.
+          requests: [...new Set(offers.map(({ health }) => health))].reduce(
+            (sum, { tries }) => sum + tries,
+            0,
+          ),
+          uptime_last_1d: figureOf({ model: { modelId: 0, name: "", unit: "token" }, offers }, "uptime"),
+        }));
+        sendJson(res, 200, { data });
       },
     },
     {

@@ -212,6 +212,21 @@ for (const { name, open } of DRIVERS) {
           (await store.receiptsFrom(1, 6, 10)).map(({ receipt }) => receipt.seq),
           [6],
         );
+        const day = new Date(stored.recordedAtMs).toISOString().slice(0, 10);
+        assert.deepEqual(await store.activity(1, 0, 10), [
+          {
+            day,
+            model: outcome.model,
+            keyId: outcome.keyId,
+            requests: 1,
+            failures: 1,
+            inputUnits: 100,
+            outputUnits: 20,
+            amountWei: 2n ** 96n - 1n,
+          },
+        ]);
+        assert.deepEqual(await store.activity(1, stored.recordedAtMs + 1, 10), []);
+        assert.deepEqual(await store.activity(2, 0, 10), []);
       }
       await durable.journal.openAccount(1, 5);
       assert.equal((await durable.journal.commit(sampleOutcome()))[0]?.receipt.seq, 7);
