@@ -50,7 +50,8 @@ async function* paced(
   }
 }
 
-function begin(ability: ChatAbility, body: ChatBody, pace: Pace, signal: AbortSignal) {
+/** Starts an answer: its prompt's tokens, and its pieces at their pace. */
+export function begin(ability: ChatAbility, body: ChatBody, pace: Pace, signal: AbortSignal) {
   const promptTokens = countPrompt(body.messages.map((message) => message.content));
   if (promptTokens > CONTEXT_TOKENS)
     throw new RequestError(400, `the prompt has ${promptTokens} tokens, at most ${CONTEXT_TOKENS} fit`, {

@@ -82,6 +82,54 @@ export const EmbeddingBody = z.object({
   dimensions: nullable(z.int().min(8).max(MAX_DIMENSIONS)),
 });
 
+const responseText = z.union(
+  [
+    z.string(),
+    z
+      .array(z.object({ type: z.enum(["input_text", "output_text"]), text: z.string() }))
+      .transform((parts) => parts.map((each) => each.text).join("")),
+  ],
+  { error: "must be a text, or a list of text parts" },
+);
+
+/** A request to the Responses API, with the chat that it stands for. */
+export const ResponseBody = z
+  .object({
+    model: z.string(),
+    input: z.union(
+      [
+        z
+          .string()
+          .min(1)
+          .transform((content) => [{ role: "user" as const, content }]),
+        z
+          .array(
+            z.object({
+              type: nullable(z.literal("message", { error: "only messages are supported" })),
+              role: z.enum(["system", "developer", "user", "assistant"]),
+              content: responseText,
+            }),
+          )
+          .min(1),
+      ],
+      { error: "must be a text, or a list of messages" },
+    ),
+    instructions: nullable(z.string()),
+    stream: nullable(z.boolean()),
+    max_output_tokens: nullable(z.int().min(1)),
+    temperature: nullable(z.number().min(0).max(2)),
+    tools: notSupported("tools"),
+  })
+  .transform(({ model, input, instructions, stream, max_output_tokens: most, temperature }) => {
+    const system = instructions === undefined ? [] : [{ role: "system", content: instructions }];
+    const messages = [...system, ...input];
+    return {
+      stream: stream ?? false,
+      chat: ChatBody.parse({ model, messages, max_tokens: most, temperature }),
+    };
+  });
+export type ResponseBody = z.infer<typeof ResponseBody>;
+
 export type ChatBody = z.infer<typeof ChatBody>;
 export type EmbeddingBody = z.infer<typeof EmbeddingBody>;
 

@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import type { Ability } from "./ability.ts";
 import { complete, embed, stream, type Pace } from "./answers.ts";
-import { ChatBody, EmbeddingBody, parseBody, RequestError } from "./requests.ts";
+import { ChatBody, EmbeddingBody, parseBody, RequestError, ResponseBody } from "./requests.ts";
+import { respond, streamResponse } from "./responses.ts";
 
 export interface ProviderOptions {
   readonly ability: Ability;
@@ -27,6 +28,7 @@ export interface RunningProvider {
   close(graceMs?: number): Promise<void>;
 }
 
+const RESPONSES = "/v1/responses";
 const MAX_BODY_BYTES = 1_048_576;
 const DEFAULT_MAX_IN_FLIGHT = 64;
 const DEFAULT_GRACE_MS = 5_000;
@@ -87,6 +89,7 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
     request: IncomingMessage,
     response: ServerResponse,
     signal: AbortSignal,
+    isResponse: boolean,
   ): Promise<void> {
     const body = await readJson(request);
     const named = (body as { model?: unknown } | null)?.model;
@@ -97,6 +100,12 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
       });
     if (ability.kind === "embedding") {
       sendJson(response, 200, await embed(ability, parseBody(EmbeddingBody, body), pace, signal));
+      return;
+    }
+    if (isResponse) {
+      const asked = parseBody(ResponseBody, body);
+      if (asked.stream) await streamResponse(ability, asked, pace, response, signal);
+      else sendJson(response, 200, await respond(ability, asked, pace, signal));
       return;
     }
     const chat = parseBody(ChatBody, body);
@@ -120,7 +129,7 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
       route === `GET /v1/models/${encodeURIComponent(model)}`
     ) {
       sendJson(response, 200, card);
-    } else if (route === `POST ${path}`) {
+    } else if (route === `POST ${path}` || (ability.kind === "chat" && route === `POST ${RESPONSES}`)) {
       if (inFlight >= maxInFlight)
         throw new RequestError(429, "too many requests at once", {
           code: "rate_limit_exceeded",
@@ -128,7 +137,7 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
         });
       inFlight++;
       try {
-        await infer(request, response, signal);
+        await infer(request, response, signal, pathname === RESPONSES);
       } finally {
         inFlight--;
       }

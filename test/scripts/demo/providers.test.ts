@@ -57,6 +57,22 @@ describe("demo providers", () => {
     });
   });
 
+  it("answer the Responses API, whole and as a stream, with the same words and usage", async () => {
+    const { responses } = client("abacus");
+    const body = { model: "ai1net/solver", input: "What is 2^64?", instructions: "Be exact." };
+    const whole = await responses.create(body);
+    const text = "2^64 = 18446744073709551616";
+    assert.equal(whole.output_text, text);
+    assert.equal(whole.status, "completed");
+    assert.equal(whole.usage?.output_tokens, countTokens(text));
+    const streamed = await responses.stream(body).finalResponse();
+    assert.equal(streamed.output_text, text);
+    assert.deepEqual(streamed.usage, whole.usage);
+    const cut = await responses.create({ ...body, max_output_tokens: 3 });
+    assert.equal(cut.status, "incomplete");
+    assert.equal(cut.usage?.output_tokens, 3);
+  });
+
   it("stream the same answer, with the same usage when asked", async () => {
     const request = {
       model: "ai1net/storyteller",
