@@ -41,6 +41,7 @@ export const escrowAbi = parseAbi([
   "function exitOf(uint32 accountId) view returns (Exit)",
   "function accountCount() view returns (uint32)",
   "function token() view returns (address)",
+  "function selfSettledWord(uint32 accountId, uint256 index) view returns (uint256)",
   "event AccountOpened(uint32 indexed accountId, address indexed owner, uint24 indexed operatorId, address signer, bool strict, uint8 maxAppFeePct)",
   "event Deposited(uint32 indexed accountId, address indexed from, uint96 amount)",
   "event CreditsGranted(uint32 indexed accountId, address indexed from, uint88 amount)",
@@ -113,7 +114,10 @@ export const tokenAbi = parseAbi([
 ]);
 
 export const depositAbi = [...escrowDepositAbi, ...tokenAbi];
-export const disputesAbi = parseAbi(["function openClaims(uint24 operatorId) view returns (uint256)"]);
+export const disputesAbi = parseAbi([
+  "function openClaims(uint24 operatorId) view returns (uint256)",
+  "event SelfSettled(uint24 indexed operatorId, uint32 indexed accountId, uint32 indexed providerId, uint40 seq, bytes32 digest, uint32 offerId, uint32 appId, uint24 outputUnits, uint8 timing, uint40 servedAt, uint96 amount, uint96 taken, uint96 paid)",
+]);
 
 /** Everything that `Ledger.settle` may revert with, whichever contract it comes from. */
 export const settleAbi = [...ledgerAbi, ...escrowAbi, ...registryAbi].filter(

@@ -1,7 +1,7 @@
 import { parseEventLogs, type Hex, type Log } from "viem";
 
 import type { ChainChanges, SettledBatch } from "../../ports.ts";
-import { escrowAbi, ledgerAbi } from "./abi.ts";
+import { disputesAbi, escrowAbi, ledgerAbi } from "./abi.ts";
 import type { Client, Contracts } from "./contracts.ts";
 
 /** Nodes bound what one call may ask for. */
@@ -31,7 +31,7 @@ export function changeReader(client: Client, contracts: Contracts, operatorId: n
     const logs: Log[] = [];
     for (let from = fromBlock; from <= toBlock; from += BLOCKS_AT_ONCE) {
       const to = from + BLOCKS_AT_ONCE - 1n < toBlock ? from + BLOCKS_AT_ONCE - 1n : toBlock;
-      const address = [contracts.registry, contracts.escrow, contracts.ledger];
+      const address = [contracts.registry, contracts.escrow, contracts.ledger, contracts.disputes];
       logs.push(...(await client.getLogs({ address, fromBlock: from, toBlock: to })));
     }
     return logs;
@@ -67,7 +67,7 @@ const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCas
 
 function sort(
   logs: readonly Log[],
-  { registry, escrow, ledger }: Contracts,
+  { registry, escrow, ledger, disputes }: Contracts,
   operatorId: number,
 ): Pick<ChainChanges, "accountIds" | "market" | "settled"> {
   const accountIds = new Set<number>();
@@ -76,6 +76,12 @@ function sort(
     logs: logs.filter(({ address }) => same(address, escrow)),
   })) {
     accountIds.add(args.accountId);
+  }
+  for (const { args } of parseEventLogs({
+    abi: disputesAbi,
+    logs: logs.filter(({ address }) => same(address, disputes)),
+  })) {
+    if (args.operatorId === operatorId) accountIds.add(args.accountId);
   }
   const settled: SettledBatch[] = [];
   for (const { eventName, args, transactionHash, blockNumber } of parseEventLogs({

@@ -3,6 +3,10 @@ import { escrowAbi } from "./abi.ts";
 import type { Client, Contracts } from "./contracts.ts";
 
 const FLAG_STRICT = 1;
+const FLAG_SELF_SETTLED = 2;
+const ROWS_PER_WORD = 256;
+/** Rows looked at: as many as may wait for a batch. A later one counts as unsettled until it comes into view. */
+const WORDS = 64;
 const APP_FEE_SHIFT = 2;
 const APP_FEE_MASK = 31;
 
@@ -20,6 +24,8 @@ export async function readAccount(
     client.readContract({ ...at, functionName: "termsOf" }),
   ]);
   if (account.operatorId === 0) return undefined;
+  const { nextSeq } = account;
+  const hasSelfSettled = (account.flags & FLAG_SELF_SETTLED) !== 0;
   return {
     accountId,
     operatorId: account.operatorId,
@@ -29,8 +35,27 @@ export async function readAccount(
     maxAppFeePct: (account.flags >> APP_FEE_SHIFT) & APP_FEE_MASK,
     balanceWei: account.balance,
     creditsWei: account.credits,
-    nextSeq: account.nextSeq,
+    nextSeq,
+    selfSettled: hasSelfSettled
+      ? await selfSettledFrom(nextSeq, (index) =>
+          client.readContract({ ...at, functionName: "selfSettledWord", args: [accountId, index] }),
+        )
+      : undefined,
     exitWei: exit.readyAt === 0 ? 0n : exit.amount,
     blockNumber,
   };
+}
+
+async function selfSettledFrom(
+  nextSeq: number,
+  wordAt: (index: bigint) => Promise<bigint>,
+): Promise<ReadonlySet<number>> {
+  const first = Math.floor(nextSeq / ROWS_PER_WORD);
+  const words = await Promise.all(Array.from({ length: WORDS }, (_, i) => wordAt(BigInt(first + i))));
+  const seqs = new Set<number>();
+  for (const [i, word] of words.entries()) {
+    for (let bits = word, seq = (first + i) * ROWS_PER_WORD; bits !== 0n; bits >>= 1n, seq++)
+      if ((bits & 1n) === 1n && seq >= nextSeq) seqs.add(seq);
+  }
+  return seqs;
 }

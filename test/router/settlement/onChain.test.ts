@@ -52,6 +52,7 @@ describe("settlement on a real chain", { timeout: 240_000 }, () => {
     await (await registry.registerApp(anvil.economy.payer, 500)).wait();
     let router = await openDurableRouter(anvil, directory);
     const opening = await router.chain.account(rich);
+    const { ledger } = anvil.contracts("admin");
     assert.ok(opening);
 
     // The chain makes no block while nothing happens, so its time stands still; rows settle all the same.
@@ -68,7 +69,10 @@ describe("settlement on a real chain", { timeout: 240_000 }, () => {
     };
     const feesOf = async (): Promise<bigint> => {
       const closing = await router.chain.account(rich);
-      return opening.balanceWei - (closing?.balanceWei ?? 0n) - (await spent());
+      assert.ok(closing);
+      const events = await ledger.queryFilter(ledger.filters.BatchSettled(anvil.identity.operatorId));
+      const rebatesWei = events.reduce((sum, { args }) => sum + args.rebates, 0n);
+      return opening.balanceWei + rebatesWei - closing.balanceWei - closing.creditsWei - (await spent());
     };
     const fees = await feesOf();
     const throughApp = (await router.store.receiptsFrom(rich, 0, 10_000)).filter(
