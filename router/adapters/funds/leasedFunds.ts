@@ -4,7 +4,7 @@ import { resetsAtMs } from "../../model/keyBook.ts";
 import { Lease } from "../../model/lease.ts";
 import type { Wei } from "../../model/money.ts";
 import type { ApiKey } from "../../model/record.ts";
-import type { Logger } from "../../ports.ts";
+import { JournalFailure, type Logger } from "../../ports.ts";
 import type { Database } from "../store/sql.ts";
 import { spendableWei, subjectName, type PostgresLeases, type Subject } from "./postgresLeases.ts";
 
@@ -106,7 +106,11 @@ export class LeasedFunds implements Funds {
     const atMs = nowMs();
     const missingWei = neededWei - lease.availableWei(atMs);
     if (missingWei <= 0n) return undefined;
-    const { grantedWei, freeWei, othersWei, hadLapsed } = await leases.grant(subject, missingWei);
+    const { grantedWei, freeWei, othersWei, hadLapsed } = await leases
+      .grant(subject, missingWei)
+      .catch((cause: unknown) => {
+        throw new JournalFailure("the database could not be asked for money", { cause });
+      });
     if (hadLapsed) lease.lapse();
     lease.grant(grantedWei, freeWei, othersWei);
     if (grantedWei > 0n) lease.renew(this.#validUntilMs(atMs));
@@ -159,9 +163,12 @@ export class LeasedFunds implements Funds {
   /** Renews what is used and gives back what is not. */
   async renew(): Promise<void> {
     await Promise.all([...this.#leased.values()].map((leased) => this.#renew(leased, true)));
-    await this.forgetFinal().catch((err: unknown) => {
+    try {
+      await this.forgetFinal();
+      await this.#options.leases.removeLapsed();
+    } catch (err) {
       this.#options.log.warn({ err }, "funds: can't see what is final");
-    });
+    }
   }
 
   #renew(leased: Leased, keepsReserve: boolean): Promise<void> {

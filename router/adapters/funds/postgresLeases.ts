@@ -174,6 +174,11 @@ export class PostgresLeases {
     return rows.length > 0;
   }
 
+  /** Removes what routers that are gone have left. */
+  async removeLapsed(): Promise<void> {
+    await this.#options.database.rows("DELETE FROM leases WHERE expires_at < now() - interval '1 minute'");
+  }
+
   /** Ends every lease of this router. */
   async end(): Promise<void> {
     await this.#options.database.rows("DELETE FROM leases WHERE holder = $1", [this.#options.holder]);

@@ -8,9 +8,10 @@ import { PostgresLeases } from "../../../router/adapters/funds/postgresLeases.ts
 import { openPostgresJournal } from "../../../router/adapters/journal/postgresJournal.ts";
 import { postgresDatabase } from "../../../router/adapters/store/postgresDatabase.ts";
 import { postgresNotices } from "../../../router/adapters/store/postgresNotices.ts";
+import type { Database } from "../../../router/adapters/store/sql.ts";
 import { AccountBook } from "../../../router/model/account.ts";
 import type { ApiKey } from "../../../router/model/record.ts";
-import { NotCovered } from "../../../router/ports.ts";
+import { JournalFailure, NotCovered } from "../../../router/ports.ts";
 import { RequestHold } from "../../../router/request/hold.ts";
 import { startPostgres, type TestPostgres } from "../../fakes/postgres.ts";
 import {
@@ -239,6 +240,20 @@ describe("money that several routers spend", () => {
     };
     await sleeper.journal.commit(small);
     assert.equal(await spentWei(other), BALANCE);
+  });
+
+  it("is asked of nobody while the database is away: that is no 402", async () => {
+    const away = (): Promise<never> => Promise.reject(new Error("connection refused"));
+    const database: Database = { rows: away, transaction: away, close: async () => undefined };
+    const accounts = new AccountBook();
+    accounts.refresh(sampleSnapshot({ accountId: ACCOUNT, balanceWei: BALANCE }));
+    const common = { database, nowMs: () => Date.now(), leaseMs: 1_000 };
+    const snapshot = (id: number) => accounts.snapshot(id);
+    const leases = new PostgresLeases({ ...common, holder: "a", snapshot });
+    const funds = new LeasedFunds({ ...common, accounts, leases, askBack: away, log: silentLog });
+    const hold = new RequestHold(funds.pursesOf(sampleKey));
+    await assert.rejects(hold.cover(1n), JournalFailure);
+    await funds.renew();
   });
 
   it("leaves nothing leased behind when everybody is idle", async (t) => {
