@@ -114,7 +114,7 @@ contract Challenges is IChallenges, ReceiptEvidence {
         uint24 operatorId = challenged.operatorId;
         _requireAuthorized(accountId, challenged, authorization, signature);
         uint40 user = usedBy[accountId][authorization.nonce];
-        require(user == 0 || user == seq + 1, Challenges_AuthorizationUsed(accountId, user == 0 ? 0 : user - 1));
+        if (user != 0) revert Challenges_AuthorizationUsed(accountId, user - 1);
 
         // Effect
         usedBy[accountId][authorization.nonce] = seq + 1;

@@ -13,6 +13,7 @@ import { network, tasks } from "hardhat";
 import { encodeBatch, type Group, type Row } from "../../router/model/batch.ts";
 import { timingOf } from "../../router/model/timing.ts";
 import { Market } from "../../test/contracts/fixtures/market.ts";
+import { signAuthorization } from "../../test/contracts/fixtures/sign.ts";
 import { Random } from "../../test/contracts/fixtures/random.ts";
 
 const SEED = 20_26;
@@ -25,13 +26,21 @@ const FAILURE_RATE = 0.01;
 const DEPOSIT_WEI = 10n ** 24n;
 const BASELINE_PAYMENTS = 100;
 
-const CASES = [
+/** How its payers pay: with an API key, or with a signature of the wallet for every request (strict accounts). */
+type Rail = "API key" | "wallet";
+
+const SIZES = [
   { rows: 1_000, rowsPerAccount: 10, target: 1_300 },
   { rows: 5_000, rowsPerAccount: 50, target: 520 },
   { rows: 1_000, rowsPerAccount: 100, target: 600 },
 ] as const;
+const CASES = SIZES.flatMap((size) => [
+  { ...size, rail: "API key" as Rail },
+  { ...size, rail: "wallet" as Rail },
+]);
 
 interface Measured {
+  readonly rail: Rail;
   readonly rows: number;
   readonly rowsPerAccount: number;
   readonly gasPerRequest: number;
@@ -66,11 +75,13 @@ async function deployMarket(): Promise<Market> {
 }
 
 /** The second of two batches of the same accounts: every slot it writes has been written before. */
-async function measure({ rows, rowsPerAccount, target }: (typeof CASES)[number]): Promise<Measured> {
+async function measure({ rows, rowsPerAccount, target, rail }: (typeof CASES)[number]): Promise<Measured> {
   const random = new Random(SEED);
   const market = await deployMarket();
   const accountIds: number[] = [];
-  while (accountIds.length < rows / rowsPerAccount) accountIds.push(await market.openAccount(DEPOSIT_WEI));
+  const terms = { strict: rail === "wallet" };
+  while (accountIds.length < rows / rowsPerAccount)
+    accountIds.push(await market.openAccount(DEPOSIT_WEI, 20, market.operatorId, terms));
   await market.ethers.provider.send("evm_setNextBlockTimestamp", [SERVED_AT_SEC]);
   const settle = async () => {
     const groups = accountIds.map((accountId): Group => ({
@@ -86,7 +97,7 @@ async function measure({ rows, rowsPerAccount, target }: (typeof CASES)[number])
   };
   await settle();
   const { gasUsed, batchBytes } = await settle();
-  return { rows, rowsPerAccount, gasPerRequest: gasUsed / rows, target, batchBytes, gasUsed };
+  return { rail, rows, rowsPerAccount, gasPerRequest: gasUsed / rows, target, batchBytes, gasUsed };
 }
 
 /** The naive way: one ERC-20 transfer from payer to provider per request, between balances that exist. */
@@ -110,19 +121,59 @@ async function measureBaseline() {
   };
 }
 
+/** What a facilitator of x402's `exact` scheme sends for a request: the authorization that the payer signed. */
+async function measureExact() {
+  const { token, owner, settler, ethers } = await deployMarket();
+  const to = ethers.toBeHex(0xa11_0000, 20);
+  await token.transfer(to, 1n);
+  let gasUsed = 0n;
+  for (let i = 1; i <= BASELINE_PAYMENTS; i++) {
+    const authorization = {
+      from: owner.address,
+      to,
+      value: 10n ** 14n + BigInt(i),
+      validAfter: 0,
+      validBefore: 2 ** 40,
+      nonce: ethers.toBeHex(i, 32),
+    };
+    const signature = await signAuthorization(token, owner, "TransferWithAuthorization", authorization);
+    const { from, value, validAfter, validBefore, nonce } = authorization;
+    const pay =
+      token.connect(settler)[
+        "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)"
+      ];
+    gasUsed +=
+      (await (await pay(from, to, value, validAfter, validBefore, nonce, signature)).wait())?.gasUsed ?? 0n;
+  }
+  return {
+    name: "x402 exact, one transferWithAuthorization per request",
+    requests: BASELINE_PAYMENTS,
+    gasPerRequest: Number(gasUsed) / BASELINE_PAYMENTS,
+    gasUsed: Number(gasUsed),
+  };
+}
+
+interface Baseline {
+  readonly name: string;
+  readonly gasPerRequest: number;
+  readonly gasUsed: number;
+}
+
 interface Measurements {
   readonly cases: readonly Measured[];
-  readonly baseline: { readonly name: string; readonly gasPerRequest: number; readonly gasUsed: number };
+  readonly baseline: Baseline;
+  readonly x402Exact: Baseline;
 }
 
 const nameOf = (measured: Measured): string =>
-  `settle ${measured.rows} rows, ${measured.rowsPerAccount} per account`;
+  `settle ${measured.rows} rows, ${measured.rowsPerAccount} per account${measured.rail === "wallet" ? ", wallet rail" : ""}`;
 
 /** What stands in git: gas of whole transactions, by name. */
-function snapshotOf({ cases, baseline }: Measurements): Record<string, number> {
+function snapshotOf({ cases, baseline, x402Exact }: Measurements): Record<string, number> {
   return Object.fromEntries([
     ...cases.map((measured) => [nameOf(measured), measured.gasUsed]),
     [baseline.name, baseline.gasUsed],
+    [x402Exact.name, x402Exact.gasUsed],
   ]);
 }
 
@@ -133,9 +184,10 @@ function differences(before: Record<string, number>, after: Record<string, numbe
     .map((name) => `${name}: ${before[name] ?? "not there"} -> ${after[name] ?? "not there"}`);
 }
 
-function print({ cases, baseline }: Measurements): void {
+function print({ cases, baseline, x402Exact }: Measurements): void {
   console.table(
     cases.map((measured) => ({
+      rail: measured.rail,
       rows: measured.rows,
       "rows per account": measured.rowsPerAccount,
       "gas per request": Math.round(measured.gasPerRequest),
@@ -145,7 +197,8 @@ function print({ cases, baseline }: Measurements): void {
       "times cheaper": Math.round(baseline.gasPerRequest / measured.gasPerRequest),
     })),
   );
-  console.log(`for comparison, ${baseline.name}: ${Math.round(baseline.gasPerRequest)} gas per request`);
+  for (const { name, gasPerRequest } of [baseline, x402Exact])
+    console.log(`for comparison, ${name}: ${Math.round(gasPerRequest)} gas per request`);
 }
 
 const { values: options } = parseArgs({
@@ -155,6 +208,7 @@ await tasks.getTask("build").run({ quiet: true });
 const measurements: Measurements = {
   cases: await Promise.all(CASES.map(measure)),
   baseline: await measureBaseline(),
+  x402Exact: await measureExact(),
 };
 if (options.json) console.log(JSON.stringify(measurements, null, 2));
 else print(measurements);
