@@ -38,6 +38,7 @@ contract Reviews is IReviews, EIP712 {
     mapping(address owner => mapping(uint32 listingId => mapping(uint256 epoch => bool))) public hasReviewed;
     mapping(uint32 accountId => BitMaps.BitMap) private _usedRows;
     mapping(uint256 epoch => mapping(uint32 listingId => Summary)) private _summaries;
+    mapping(uint256 epoch => mapping(uint24 operatorId => mapping(uint32 listingId => Summary))) private _summariesWith;
 
     constructor(address ledger_) EIP712("AI1NET Reviews", "1") {
         ledger = ledger_;
@@ -97,6 +98,11 @@ contract Reviews is IReviews, EIP712 {
     }
 
     /// @inheritdoc IReviews
+    function summaryWith(uint256 epoch, uint24 operatorId, uint32 listingId) external view returns (Summary memory) {
+        return _summariesWith[epoch][operatorId][listingId];
+    }
+
+    /// @inheritdoc IReviews
     function isRowUsed(uint32 accountId, uint40 seq) external view returns (bool) {
         return _usedRows[accountId].get(seq);
     }
@@ -123,11 +129,15 @@ contract Reviews is IReviews, EIP712 {
         _usedRows[row.accountId].set(row.seq);
         hasReviewed[terms.owner][listingId][epoch] = true;
         uint96 weight = _weightOf(row);
-        Summary storage sums = _summaries[epoch][listingId];
+        _count(_summaries[epoch][listingId], rating, weight);
+        _count(_summariesWith[epoch][row.operatorId][listingId], rating, weight);
+        emit Reviewed(listingId, terms.owner, epoch, row.accountId, row.seq, rating, weight, textHash);
+    }
+
+    function _count(Summary storage sums, uint8 rating, uint96 weight) private {
         ++sums.count;
         sums.weights += weight;
         sums.weightedRatings += rating * weight;
-        emit Reviewed(listingId, terms.owner, epoch, row.accountId, row.seq, rating, weight, textHash);
     }
 
     /// @dev Whoever owns the account or authorizes its rows must not be who sells the listing.

@@ -83,16 +83,16 @@ contract Rewards is IRewards, Ownable2Step {
         require(!_paidListings[operatorId][epoch][listingId], Rewards_AlreadyClaimed(operatorId, epoch, listingId));
         uint32 providerId = _registry.listing(listingId).providerId;
         uint256 fees = _rewardableFees(operatorId, epoch, listingId, providerId);
-        uint16 multiplier = score(operatorId, epoch, listingId).multiplier;
+        uint256 multiplier = score(operatorId, epoch, listingId).multiplier;
         uint256 part = _poolPart(epoch, fees);
-        (uint256 base, uint256 boost) = _split((part * multiplier) / BPS, PROVIDER_BPS, epoch);
+        (uint256 base, uint256 boost) = _split((part * multiplier) / RewardScore.WHOLE, PROVIDER_BPS, epoch);
         require(base + boost != 0, Rewards_NothingToClaim(operatorId, epoch, listingId));
 
         // Effect
         _paidListings[operatorId][epoch][listingId] = true;
         rewardedFees[epoch][providerId] += fees;
         reserve -= boost;
-        emit ProviderRewarded(providerId, listingId, epoch, operatorId, fees, multiplier, base, boost);
+        emit ProviderRewarded(providerId, listingId, epoch, operatorId, fees, uint96(multiplier), base, boost);
 
         // Interaction
         _payOut(operatorId, epoch, _registry.providerPayee(providerId), base, boost);
@@ -180,7 +180,8 @@ contract Rewards is IRewards, Ownable2Step {
         uint32 providerId = _registry.listing(listingId).providerId;
         uint256 fees = _rewardableFees(operatorId, epoch, listingId, providerId);
         uint256 part = _poolPart(epoch, fees);
-        return _split((part * score(operatorId, epoch, listingId).multiplier) / BPS, PROVIDER_BPS, epoch);
+        uint256 multiplier = score(operatorId, epoch, listingId).multiplier;
+        return _split((part * multiplier) / RewardScore.WHOLE, PROVIDER_BPS, epoch);
     }
 
     /// @inheritdoc IRewards
@@ -199,7 +200,7 @@ contract Rewards is IRewards, Ownable2Step {
             RewardScore.scoreOf(
                 ledger.metrics(epoch, operatorId, listingId),
                 referenceOf(_registry.listing(listingId).modelId, epoch),
-                reviews.summary(epoch, listingId),
+                reviews.summaryWith(epoch, operatorId, listingId),
                 _accuracies[listingId][epoch]
             );
     }

@@ -86,6 +86,10 @@ interface IReviews {
     /// @notice The epoch is the Ledger's, of the review's own block.
     function summary(uint256 epoch, uint32 listingId) external view returns (Summary memory);
 
+    /// @notice The same, of rows of one operator only. Rewards out of that operator's fees go by these: a review that was bought
+    /// from one operator would otherwise count for each of them.
+    function summaryWith(uint256 epoch, uint24 operatorId, uint32 listingId) external view returns (Summary memory);
+
     function hasReviewed(address owner, uint32 listingId, uint256 epoch) external view returns (bool);
 
     /// @notice True once row `seq` of `accountId` has backed a review.

@@ -11,33 +11,35 @@ import {IReviews} from "./IReviews.sol";
 /// For listing l of operator o in epoch e, with everything in wei and rounded down:
 /// ```
 /// poolPart = min(fees, what the provider's stake allows) x (10^4 - operatorShare - rebateShare) / 10^4
-/// reward   = poolPart x multiplier x (PROVIDER_BPS + boost x PROVIDER_BPS / 10^4) / 10^8
+/// reward   = poolPart x multiplier x (PROVIDER_BPS + boost x PROVIDER_BPS / 10^4) / 10^4
 /// ```
 /// and for app a: `appFees x (10^4 - operatorShare - rebateShare) / 10^4 x (APP_BPS + boost x APP_BPS / 10^4) / 10^4`.
 /// `boost`, 10^4 at first, halves every HALVING_EPOCHS and is paid from the reserve of this contract; at its height a
 /// provider gets 70 % and an app 10 % of the pool's part of the very fees that their own requests paid. The operator's
 /// share, the rebate and both rewards together stay below the fee: whoever buys from itself loses, in whatever roles.
 ///
-/// The multiplier, of 10^4, is a function of the listing's own epoch, so neither a new listing nor a new price launders
+/// The multiplier, a part of 10^27, is a function of the listing's own epoch, so neither a new listing nor a new price launders
 /// anything. What others have posted for the epoch has to be there before it begins:
 /// ```
-/// success  = fees / (fees + failures x typical fee of the model)
-/// speed    = (reference + 48 - mean timing) / 96, with the mean of ILedger.Metrics; the reference is the model's, measured
-///            the same way, less 12 x log2 of how much shorter the answers were than typical; 0.5 where none is posted
-/// rating   = (fees / 2 + RATING_LEVERAGE x sum of fee x (rating - 1) / 4) / (fees + RATING_LEVERAGE x sum of fee)
+/// success  = fees / (fees + failures x typical fee of the model), 0.5 where none is posted
+/// speed    = (reference + 72 - mean timing) / 144, with the mean of ILedger.Metrics; the reference is the model's, measured
+///            the same way; 0.5 where none is posted
+/// rating   = (fees / 2 + RATING_LEVERAGE x sum of fee x (rating - 1) / 4) / (fees + RATING_LEVERAGE x sum of fee), of reviews
+///            of this operator's rows
 /// accuracy = posted by the reporter, 0.5 where none is
 /// multiplier = FLOOR + (1 - FLOOR) x (0.3 success + 0.2 speed + 0.2 rating + 0.3 accuracy)
 /// ```
-/// Every term but `accuracy` is linear in fees that were paid: what bought requests add to the reward is less than the fee
-/// that they cost.
+/// No term can be moved by what cost nothing, and none by much more than was paid: a wei of fee that a provider pays itself adds
+/// at most 1 to fees x success, (reference + 71) / 144 to fees x speed, 1.5 to fees x rating and 1 to fees x accuracy, with
+/// what it lifts the others' mean by. Even for the slowest model that is 1.27 of multiplier x fees, hence a reward of 0.89, and
+/// 0.99 with the app's part: less than the wei.
 interface IRewards {
     // ------------------------------------------------------------------ types
 
     /// @notice What is typical of a model.
     struct Reference {
         uint8 timing; // the mean of ILedger.Metrics; 0: unknown
-        uint24 outputUnits; // of a request
-        uint88 fee; // wei of protocol fee of a request
+        uint88 fee; // wei of protocol fee of a request; 0: unknown
     }
 
     /// @notice The result of known-answer evaluations of one listing.
@@ -47,13 +49,13 @@ interface IRewards {
         bytes32 dataHash; // SHA-256 of what was asked and answered
     }
 
-    /// @notice The parts of a multiplier, each of 10,000.
+    /// @notice The parts of a multiplier, each of 10^27.
     struct Score {
-        uint16 success;
-        uint16 speed;
-        uint16 rating;
-        uint16 accuracy;
-        uint16 multiplier;
+        uint96 success;
+        uint96 speed;
+        uint96 rating;
+        uint96 accuracy;
+        uint96 multiplier;
     }
 
     // ----------------------------------------------------------------- events
@@ -65,7 +67,7 @@ interface IRewards {
         uint256 indexed epoch,
         uint24 operatorId,
         uint256 rewardedFees,
-        uint16 multiplier,
+        uint96 multiplier,
         uint256 base,
         uint256 boost
     );
