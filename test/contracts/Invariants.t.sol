@@ -7,6 +7,7 @@ import {IDisputes} from "../../contracts/interfaces/IDisputes.sol";
 import {IEscrow} from "../../contracts/interfaces/IEscrow.sol";
 import {IRegistry} from "../../contracts/interfaces/IRegistry.sol";
 import {IReviews} from "../../contracts/interfaces/IReviews.sol";
+import {Handler} from "./fixtures/Handler.sol";
 import {Played} from "./fixtures/Played.sol";
 
 /// @notice What holds after any sequence of calls, by the ids of contracts/README.md.
@@ -24,6 +25,8 @@ contract InvariantsTest is Played {
     address private constant SINK = 0x000000000000000000000000000000000000dEaD;
 
     function setUp() public {
+        _deploy();
+        handler = new Handler(token, registry, escrow, ledger, disputes, reviews, rewards);
         _begin();
     }
 
