@@ -138,7 +138,8 @@ contract Disputes is SelfSettlement {
         uint256 lacking = Math.saturatingSub(refund, freeOfRefunds(charge.operatorId));
         reversed = uint96(Math.min(lacking, charge.frozen));
         judged.refunded += reversed;
-        uint256 feeUp = Math.ceilDiv(uint256(charge.paid) * ILedger(ledger).protocolFeeBps(charge.servedFrom), BPS);
+        uint256 amount = Math.min(refund, charge.paid);
+        uint256 feeUp = Math.ceilDiv(amount * ILedger(ledger).protocolFeeBps(charge.servedFrom), BPS);
         ILedger(ledger).reverse(charge.operatorId, charge.epoch, charge.listingId, charge.appId, feeUp);
         _pay(
             Demand({

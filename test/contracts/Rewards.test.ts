@@ -301,7 +301,10 @@ describe("Rewards", () => {
         .to.be.revertedWithCustomError(rewards, "Rewards_NotOpen")
         .withArgs(opensAt, opensAt - 1n);
       await time.setNextBlockTimestamp(opensAt);
-      await expect(rewards.claimProvider(OPERATOR, epoch, offer.listingId)).to.emit(rewards, "ProviderRewarded");
+      await expect(rewards.claimProvider(OPERATOR, epoch, offer.listingId)).to.emit(
+        rewards,
+        "ProviderRewarded",
+      );
     });
 
     it("refuses a listing that sold nothing, and ids that were never given", async () => {
