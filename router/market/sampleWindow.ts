@@ -9,8 +9,9 @@ const FRESH_MS = 1_000;
 export class SampleWindow {
   readonly #now: () => number;
   readonly #lowIsGood: boolean;
-  readonly #values = new Float64Array(MOST_SAMPLES);
-  readonly #timesMs = new Float64Array(MOST_SAMPLES);
+  /** Most listings never get one: room is made with the first sample. */
+  #values = new Float64Array(0);
+  #timesMs = new Float64Array(0);
   #count = 0;
   #cached: Percentiles | undefined;
   #cachedAtMs = Number.NEGATIVE_INFINITY;
@@ -21,6 +22,10 @@ export class SampleWindow {
   }
 
   add(value: number): void {
+    if (this.#count === 0) {
+      this.#values = new Float64Array(MOST_SAMPLES);
+      this.#timesMs = new Float64Array(MOST_SAMPLES);
+    }
     const at = this.#count++ % MOST_SAMPLES;
     this.#values[at] = value;
     this.#timesMs[at] = this.#now();

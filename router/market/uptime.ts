@@ -4,8 +4,9 @@ const MINUTES = 24 * 60;
 /** Successes and failures by the minute, for a day. */
 export class Uptime {
   readonly #now: () => number;
-  readonly #good = new Uint32Array(MINUTES);
-  readonly #bad = new Uint32Array(MINUTES);
+  /** Room is made with the first try. */
+  #good = new Uint32Array(0);
+  #bad = new Uint32Array(0);
   /** The minute that was counted last. */
   #minute: number;
 
@@ -15,6 +16,10 @@ export class Uptime {
   }
 
   add(hasSucceeded: boolean): void {
+    if (this.#good.length === 0) {
+      this.#good = new Uint32Array(MINUTES);
+      this.#bad = new Uint32Array(MINUTES);
+    }
     const at = this.#advance() % MINUTES;
     const counts = hasSucceeded ? this.#good : this.#bad;
     counts[at] = (counts[at] as number) + 1;
@@ -22,6 +27,7 @@ export class Uptime {
 
   /** The share of the last `minutes` that succeeded; undefined when there was nothing. */
   share(minutes: number): number | undefined {
+    if (this.#good.length === 0) return undefined;
     const last = this.#advance();
     let good = 0;
     let bad = 0;
