@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 const HARDHAT = [process.execPath, "node_modules/hardhat/dist/src/cli.js"];
 
 const STEPS: readonly { name: string; command: readonly string[]; when?: boolean }[] = [
-  { name: "build contracts", command: [...HARDHAT, "build"] },
+  { name: "build contracts", command: [...HARDHAT, "build", "--no-tests"] },
   { name: "format", command: ["prettier", "--check", "--log-level=warn", "."] },
   {
     name: "solidity lint",

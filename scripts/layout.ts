@@ -66,7 +66,7 @@ async function layoutOf(name: string): Promise<StorageLayout> {
 }
 
 const { values: options } = parseArgs({ options: { write: { type: "boolean" } } });
-await tasks.getTask("build").run({ quiet: true });
+await tasks.getTask("build").run({ quiet: true, noTests: true });
 
 const snapshot: Snapshot = {};
 for (const name of [...(await artifacts.getAllFullyQualifiedNames())].toSorted()) {

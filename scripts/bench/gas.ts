@@ -204,7 +204,7 @@ function print({ cases, baseline, x402Exact }: Measurements): void {
 const { values: options } = parseArgs({
   options: { json: { type: "boolean" }, check: { type: "boolean" }, write: { type: "boolean" } },
 });
-await tasks.getTask("build").run({ quiet: true });
+await tasks.getTask("build").run({ quiet: true, noTests: true });
 const measurements: Measurements = {
   cases: await Promise.all(CASES.map(measure)),
   baseline: await measureBaseline(),
