@@ -32,7 +32,9 @@ if (chosen.length === 0) {
 let built = false;
 function buildOnce(): void {
   if (built) return;
-  const { status } = spawnSync(process.execPath, [HARDHAT, "build", "--quiet", "--no-tests"], { stdio: "inherit" });
+  const { status } = spawnSync(process.execPath, [HARDHAT, "build", "--quiet", "--no-tests"], {
+    stdio: "inherit",
+  });
   if (status !== 0) process.exit(1);
   built = true;
 }
