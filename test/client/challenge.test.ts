@@ -1,0 +1,130 @@
+/** A router that settles more than it signed is caught and slashed with nothing but what the client kept. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { createPublicClient, createWalletClient, defineChain, http } from "viem";
+import { privateKeyToAccount } from "viem/accounts";
+
+import {
+  challengeRow,
+  checkSettlement,
+  ReceiptViolation,
+  verifyReceipt,
+  type Evidence,
+  type InclusionJson,
+  type Network,
+} from "../../client/index.ts";
+import { encodeBatch, type Row } from "../../router/model/batch.ts";
+import { toHex, type Hex } from "../../router/model/bytes.ts";
+import type { Receipt } from "../../router/model/receipt.ts";
+import { receiptJson } from "../../router/request/receiptJson.ts";
+import { rowProver } from "../../router/settlement/prove.ts";
+import { startTestChain, type TestChain } from "../fakes/anvil.ts";
+
+describe("kept receipts against a cheating router", () => {
+  let chain: TestChain;
+  before(async () => {
+    chain = await startTestChain();
+  });
+  after(() => chain.stop());
+
+  it("show which row was settled otherwise, slash the operator and refund the payer", async () => {
+    const { operatorId } = chain.identity;
+    const { registry, escrow, ledger, token } = chain.contracts("settler");
+    const { contracts, accountId, providers } = chain.economy;
+    const { offerId } = providers[0]!;
+    const offer = await registry.offer(offerId);
+    const startSeq = Number((await escrow.account(accountId)).nextSeq);
+    const block = (await chain.call("eth_getBlockByNumber", "latest", false)) as { timestamp: string };
+    const servedAtSec = Number(block.timestamp);
+    const network: Network = {
+      routerUrl: "",
+      chainId: chain.identity.chainId,
+      operatorId,
+      payee: `0x${"00".repeat(20)}`,
+      contracts: {
+        ledger: contracts.Ledger as Hex,
+        registry: contracts.Registry as Hex,
+        escrow: contracts.Escrow as Hex,
+        token: contracts.AI1NET as Hex,
+        disputes: contracts.Disputes as Hex,
+      },
+    };
+    const rpc = createPublicClient({ transport: http(chain.rpcUrl) });
+
+    // Two requests are served and signed; the client keeps both receipts.
+    const signed: Row = { offerId, inputUnits: 100, outputUnits: 20, timing: 120 };
+    const amountWei = 100n * offer.inputPrice + 20n * offer.outputPrice + offer.requestPrice;
+    const kept: Evidence[] = [];
+    for (const seq of [startSeq, startSeq + 1]) {
+      const receipt: Receipt = {
+        operatorId,
+        accountId,
+        seq,
+        ...signed,
+        appId: 0,
+        amountWei,
+        requestHash: `0x${"aa".repeat(32)}`,
+        responseHash: `0x${"bb".repeat(32)}`,
+        servedAtSec,
+      };
+      const verified = await verifyReceipt(rpc, network, receiptJson(chain.signer.sign(receipt)));
+      const evidence = { ...verified, chargedWei: amountWei, authorizedWei: undefined, url: "", atMs: 0 };
+      kept.push(evidence);
+    }
+    const [cheated, honest] = kept as [Evidence, Evidence];
+
+    // The router settles the first for ten times as many units.
+    const groups = [{ accountId, appId: 0, rows: [{ ...signed, inputUnits: 1_000 }, signed] }];
+    const batchNo = Number(await ledger.nextBatchNo(operatorId));
+    const { bytes } = encodeBatch({ batchNo, servedFromSec: servedAtSec, servedToSec: servedAtSec, groups });
+    await (await ledger.settle(operatorId, bytes)).wait();
+    const stored = {
+      batchNo,
+      bytes: toHex(bytes),
+      slices: [{ accountId, startSeq, count: 2 }],
+      commitment: "0x",
+      builtAtMs: 0,
+      state: "final",
+      txHash: undefined,
+      blockNumber: undefined,
+    } as const;
+    const prove = rowProver(operatorId, { batchOf: async () => stored }, await chain.open());
+    const inclusionOf = async (seq: number): Promise<InclusionJson> => {
+      const proof = await prove(accountId, seq);
+      assert.ok(proof);
+      return { batch_no: batchNo, proof: { ...proof, shortfall: proof.shortfallWei.toString() } };
+    };
+
+    const settled = await checkSettlement(rpc, network, honest, await inclusionOf(startSeq + 1));
+    assert.deepEqual(settled, { batchNo, amountWei });
+    const inclusion = await inclusionOf(startSeq);
+    await assert.rejects(checkSettlement(rpc, network, cheated, inclusion), (error) => {
+      assert.ok(error instanceof ReceiptViolation);
+      assert.equal(error.kind, "settlement");
+      assert.match(error.message, /inputUnits, amount/);
+      assert.deepEqual(error.evidence, [cheated]);
+      return true;
+    });
+
+    const wallet = createWalletClient({
+      account: privateKeyToAccount(chain.wallet("payer").privateKey as Hex),
+      chain: defineChain({
+        id: network.chainId,
+        name: "AI1NET",
+        nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 },
+        rpcUrls: { default: { http: [chain.rpcUrl] } },
+      }),
+      transport: http(chain.rpcUrl),
+    });
+    await assert.rejects(challengeRow(wallet, network, honest, await inclusionOf(startSeq + 1)));
+    const balanceWei = (await escrow.account(accountId)).balance;
+    const bondWei = (await registry.operator(operatorId)).bond.bonded;
+    const tokensWei = await token.balanceOf(chain.economy.payer);
+    const hash = await challengeRow(wallet, network, cheated, inclusion);
+    assert.equal((await rpc.waitForTransactionReceipt({ hash })).status, "success");
+    const refundWei = 900n * offer.inputPrice;
+    assert.equal((await escrow.account(accountId)).balance - balanceWei, refundWei);
+    assert.ok(bondWei - (await registry.operator(operatorId)).bond.bonded > refundWei, "and a penalty");
+    assert.ok((await token.balanceOf(chain.economy.payer)) > tokensWei, "the challenger is paid");
+  });
+});
