@@ -117,14 +117,15 @@ describe("kept receipts against a cheating router", () => {
       transport: http(chain.rpcUrl),
     });
     await assert.rejects(challengeRow(wallet, network, honest, await inclusionOf(startSeq + 1)));
-    const balanceWei = (await escrow.account(accountId)).balance;
     const bondWei = (await registry.operator(operatorId)).bond.bonded;
     const tokensWei = await token.balanceOf(chain.economy.payer);
     const hash = await challengeRow(wallet, network, cheated, inclusion);
     assert.equal((await rpc.waitForTransactionReceipt({ hash })).status, "success");
     const refundWei = 900n * offer.inputPrice;
-    assert.equal((await escrow.account(accountId)).balance - balanceWei, refundWei);
-    assert.ok(bondWei - (await registry.operator(operatorId)).bond.bonded > refundWei, "and a penalty");
+    const { disputes } = chain.contracts("payer");
+    assert.equal(await disputes.openClaims(operatorId), refundWei, "the refund is claimed of the bond");
+    const penaltyWei = await disputes.penalty();
+    assert.equal(bondWei - (await registry.operator(operatorId)).bond.bonded, penaltyWei);
     assert.ok((await token.balanceOf(chain.economy.payer)) > tokensWei, "the challenger is paid");
   });
 });
