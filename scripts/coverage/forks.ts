@@ -13,7 +13,7 @@ export interface Fork {
 /** The generated library, as the report names it. */
 export const FORKS_FILE = "contracts/Forks.sol";
 /** What contract tests are made of. */
-const PARTS = ["contracts", "test", "router", "scripts", "client", "hardhat.config.ts", "package.json", "tsconfig.json"];
+const PARTS = ["contracts", "test", "router", "scripts", "client", "ignition", "hardhat.config.ts", "package.json", "tsconfig.json"];
 const HEAD = ["// SPDX-License-Identifier: MIT", "pragma solidity ^0.8.30;", "", "library Forks {"];
 const LINES_EACH = 6;
 
