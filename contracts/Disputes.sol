@@ -131,8 +131,8 @@ contract Disputes is SelfSettlement {
         require(msg.sender == address(challenges), Disputes_NotChallenges(msg.sender));
         Judgement storage judged = _judgements[charge.operatorId][charge.accountId][charge.seq];
         uint96 refund = uint96(Math.saturatingSub(charge.taken, judged.refunded));
-        // Other evidence may have taken everything before.
-        if (refund == 0 && judged.penalized) return 0;
+        // Other evidence took everything before, and with it the penalty.
+        if (refund == 0) return 0;
 
         // Effect, Interaction
         uint256 lacking = Math.saturatingSub(refund, freeOfRefunds(charge.operatorId));

@@ -270,6 +270,7 @@ contract Rewards is IRewards, Ownable2Step {
 
     function _payOut(uint24 operatorId, uint256 epoch, address to, uint256 base, uint256 boost) private {
         if (boost != 0) _token.safeTransfer(to, boost);
-        if (base != 0) _escrow.payFromPool(operatorId, epoch, to, base);
+        // A boost is never more than the base, so there is one.
+        _escrow.payFromPool(operatorId, epoch, to, base);
     }
 }

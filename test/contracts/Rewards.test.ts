@@ -14,6 +14,7 @@ import {
   type Sold,
   type Typical,
 } from "../../scripts/sim/rewardModel.ts";
+import { addressesAfter } from "./fixtures/addressesAfter.ts";
 import { ethers, loadFixture, time, tokens } from "./fixtures/chain.ts";
 import { settleGroups, signReceipt } from "./fixtures/evidence.ts";
 import {
@@ -22,6 +23,7 @@ import {
   OPERATOR_SHARE_BPS,
   PROTOCOL_FEE_BPS,
   REBATE_SHARE_BPS,
+  PENALTY,
   WINDOWS,
   type TestOffer,
 } from "./fixtures/market.ts";
@@ -546,6 +548,38 @@ describe("Rewards", () => {
       await expect(ethers.deployContract("Rewards", [ledger, reviews, owner, owner]))
         .to.be.revertedWithCustomError(rewards, "Rewards_Miswired")
         .withArgs(await escrow.getAddress());
+    });
+
+    it("refuses Reviews of another Ledger", async () => {
+      const { market } = await loadFixture(deployRewards);
+      const { token, owner, rewards } = market;
+      const following = await addressesAfter(owner);
+      const nobody = ethers.ZeroAddress;
+      const { disputes } = following;
+      const registry = await ethers.deployContract("Registry", [token, WINDOWS, BOND, BOND, owner, disputes]);
+      const escrow = await ethers.deployContract("Escrow", [
+        token,
+        registry,
+        following.ledger,
+        WINDOWS,
+        nobody,
+        disputes,
+        following.rewards,
+      ]);
+      const fees = [250, 4_000, 1_000] as const;
+      const ledger = await ethers.deployContract("Ledger", [
+        registry,
+        escrow,
+        WINDOWS,
+        ...fees,
+        owner,
+        nobody,
+      ]);
+      await ethers.deployContract("Disputes", [registry, escrow, ledger, WINDOWS, PENALTY]);
+      const others = await ethers.deployContract("Reviews", [market.ledger]);
+      await expect(ethers.deployContract("Rewards", [ledger, others, owner, owner]))
+        .to.be.revertedWithCustomError(rewards, "Rewards_Miswired")
+        .withArgs(await others.getAddress());
     });
 
     it("refuses nobody as Ledger, Reviews or owner", async () => {
