@@ -4,6 +4,8 @@ import { parseAbi } from "viem";
 export const tokenAbi = parseAbi([
   "function balanceOf(address account) view returns (uint256)",
   "function nonces(address owner) view returns (uint256)",
+  "function allowance(address owner, address spender) view returns (uint256)",
+  "function approve(address spender, uint256 value) returns (bool)",
 ]);
 
 export const escrowAbi = parseAbi([
@@ -37,4 +39,13 @@ export const disputesAbi = parseAbi([
   "struct Receipt { uint24 operatorId; uint32 accountId; uint40 seq; uint32 offerId; uint32 appId; uint24 inputUnits; uint24 outputUnits; uint8 timing; uint96 amount; bytes32 requestHash; bytes32 responseHash; uint40 servedAt; }",
   "struct RowProof { uint24 operatorId; bytes header; bytes group; uint40 startSeq; uint128 shortfall; uint16 rowIndex; bytes32[] siblings; }",
   "function challengeRow(Receipt receipt, bytes signature, RowProof proof)",
+]);
+
+export const challengesAbi = parseAbi([
+  "struct RowProof { uint24 operatorId; bytes header; bytes group; uint40 startSeq; uint128 shortfall; uint16 rowIndex; bytes32[] siblings; }",
+  "struct Challenge { address challenger; uint40 answerBy; uint8 state; uint24 operatorId; uint96 taken; uint96 due; uint32 listingId; uint32 appId; uint96 paid; uint96 frozen; uint40 servedFrom; uint40 servedTo; uint32 epoch; }",
+  "function deposit() view returns (uint96)",
+  "function challenge(uint32 accountId, uint40 seq) view returns (Challenge)",
+  "function challengeAuthorization(RowProof proof)",
+  "function resolve(uint32 accountId, uint40 seq)",
 ]);

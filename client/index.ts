@@ -2,7 +2,7 @@
 export { escrowAbi, ledgerAbi, registryAbi, tokenAbi } from "./abi.ts";
 export { checkedFetch, type CheckedFetchOptions } from "./checkedFetch.ts";
 export { checkSettlement, type SettlementCheck } from "./checkSettlement.ts";
-export { challengeRow } from "./challenge.ts";
+export { challengeAuthorization, challengeOf, challengeRow, resolveChallenge } from "./challenge.ts";
 export { depositAddress, sendDeposit, type DepositDone } from "./deposit.ts";
 export { ReceiptViolation, type Evidence } from "./evidence.ts";
 export { cancelExit, exitOf, requestExit, withdraw, type ExitState } from "./exit.ts";

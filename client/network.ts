@@ -14,6 +14,8 @@ export interface Network {
     readonly escrow: Hex;
     readonly token: Hex;
     readonly disputes: Hex;
+    /** Where operators are asked for authorizations. */
+    readonly challenges: Hex;
   };
 }
 

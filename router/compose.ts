@@ -14,6 +14,7 @@ import { PostgresLeases } from "./adapters/funds/postgresLeases.ts";
 import { openFileJournal } from "./adapters/journal/fileJournal.ts";
 import { openPostgresJournal } from "./adapters/journal/postgresJournal.ts";
 import type { JournalIdentity } from "./adapters/journal/segments.ts";
+import { challengeMetrics } from "./adapters/challengeMetrics.ts";
 import { exposureMetrics } from "./adapters/exposureMetrics.ts";
 import { marketMetrics } from "./adapters/marketMetrics.ts";
 import { createMetrics } from "./adapters/metrics.ts";
@@ -61,6 +62,7 @@ import { settlementBehind } from "./request/refusal.ts";
 import { Repeats } from "./request/repeats.ts";
 import { loadCounter } from "./request/countUnits.ts";
 import { MAX_BATCH_GAS } from "./settlement/build.ts";
+import { ChallengeAnswers } from "./settlement/challengeAnswers.ts";
 import { BondExposure } from "./settlement/exposure.ts";
 import { Retention, type RetentionOptions } from "./settlement/retention.ts";
 import { rowProver } from "./settlement/prove.ts";
@@ -175,6 +177,15 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     onFinal: (accountId, nextSeq) => money.settled(accounts.forget(accountId, nextSeq)),
   });
   settlementMetrics(registry, settlement, systemClock);
+  const answers: ChallengeAnswers = new ChallengeAnswers({
+    desk: chain.challenges,
+    store,
+    log,
+    leads: () => storage.leads(),
+    confirmations: config.confirmations,
+    pollMs: config.pollMs,
+    onEnd: challengeMetrics(registry, () => answers),
+  });
   exposureMetrics(registry, { exposure, accounts, silentMs: () => watch.silentMs(), rpc: chain.rpcStatus });
   // Before anything is signed: the chain may know of batches that the journal does not.
   await settlement.open();
@@ -265,6 +276,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
   server.requestTimeout = BODY_TIMEOUT_MS;
   watch.start();
   settlement.start();
+  answers.start();
   retention?.start();
   storage.follow(
     new FollowKeys({
@@ -295,6 +307,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     // What the cut-off requests had received is journaled as they end.
     await within(CUT_OFF_MS, gate.drain());
     await settlement.stop();
+    await answers.stop();
     await retention?.stop();
     if (!journal.failure() && !(await settlement.flush(config.drainMs)))
       log.warn({}, "router: not everything is settled; the next start goes on");

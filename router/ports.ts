@@ -169,10 +169,10 @@ export interface SettledBatch {
 /** The reason of a refusal that is none of the contracts' own. */
 export const NEEDS_TOO_MUCH_GAS = "the batch needs more gas than a transaction may have";
 
-/** What a settlement transaction came to. */
-export type SettleResult =
+/** What a transaction of the settler's came to. */
+export type SentResult =
   | { readonly status: "mined"; readonly txHash: Hex; readonly blockNumber: bigint }
-  /** The Ledger refuses these bytes; `reason` is its error. */
+  /** The contracts refuse it as it is; `reason` is their error. */
   | { readonly status: "refused"; readonly reason: string }
   /** No answer in time; it may still be mined. */
   | { readonly status: "unknown"; readonly txHash: Hex | undefined };
@@ -220,9 +220,34 @@ export interface Chain {
   /** The unpaid parts recorded for a settled batch, in order of its events. */
   shortfalls(batchNo: number): Promise<readonly { accountId: number; shortfallWei: bigint }[]>;
   /** Sends a batch and waits for it, resending with higher fees as needed. Safe to repeat with the same bytes. */
-  settle(batch: Hex): Promise<SettleResult>;
+  settle(batch: Hex): Promise<SentResult>;
   /** Polls for changes after `fromBlock`. */
   changes(fromBlock: bigint): Promise<ChainChanges>;
+}
+
+/** A row of a strict account whose authorization somebody asks this operator for. */
+export interface Challenge {
+  readonly accountId: number;
+  readonly seq: number;
+  /** Unix s; later no answer counts. */
+  readonly answerBySec: number;
+}
+
+/** Challenges that were opened since they were last asked for; the first time, all that can still be answered. */
+export interface OpenedChallenges {
+  readonly opened: readonly Challenge[];
+  /** The head that they were read at, and its time in Unix s. */
+  readonly blockNumber: bigint;
+  readonly timeSec: number;
+}
+
+/** Where operators are asked for the authorizations of strict accounts. */
+export interface ChallengeDesk {
+  /** May name a challenge again: after a reorganization everything is read anew. */
+  look(): Promise<OpenedChallenges>;
+  isOpen(accountId: number, seq: number): Promise<boolean>;
+  /** Sends an answer and waits for it, resending with higher fees as needed. Safe to repeat. */
+  answer(challenge: Challenge, payment: PaymentAuthorization): Promise<SentResult>;
 }
 
 /** What `Ledger.proveRow` takes for one row of a settled batch. */

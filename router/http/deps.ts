@@ -29,6 +29,7 @@ export interface Network {
     readonly escrow: Hex;
     readonly token: Hex;
     readonly disputes: Hex;
+    readonly challenges: Hex;
   };
   readonly minDepositWei: Wei;
 }

@@ -14,11 +14,12 @@ import {
   type Network,
 } from "../../client/index.ts";
 import { encodeBatch, type Row } from "../../router/model/batch.ts";
-import { toHex, type Hex } from "../../router/model/bytes.ts";
+import type { Hex } from "../../router/model/bytes.ts";
 import type { Receipt } from "../../router/model/receipt.ts";
 import { receiptJson } from "../../router/request/receiptJson.ts";
 import { rowProver } from "../../router/settlement/prove.ts";
 import { startTestChain, type TestChain } from "../fakes/anvil.ts";
+import { storedBatch } from "../fakes/storedBatch.ts";
 
 describe("kept receipts against a cheating router", () => {
   let chain: TestChain;
@@ -47,6 +48,7 @@ describe("kept receipts against a cheating router", () => {
         escrow: contracts.Escrow as Hex,
         token: contracts.AI1NET as Hex,
         disputes: contracts.Disputes as Hex,
+        challenges: contracts.Challenges as Hex,
       },
     };
     const rpc = createPublicClient({ transport: http(chain.rpcUrl) });
@@ -78,16 +80,7 @@ describe("kept receipts against a cheating router", () => {
     const batchNo = Number(await ledger.nextBatchNo(operatorId));
     const { bytes } = encodeBatch({ batchNo, servedFromSec: servedAtSec, servedToSec: servedAtSec, groups });
     await (await ledger.settle(operatorId, bytes)).wait();
-    const stored = {
-      batchNo,
-      bytes: toHex(bytes),
-      slices: [{ accountId, startSeq, count: 2 }],
-      commitment: "0x",
-      builtAtMs: 0,
-      state: "final",
-      txHash: undefined,
-      blockNumber: undefined,
-    } as const;
+    const stored = storedBatch(batchNo, bytes, [{ accountId, startSeq, count: 2 }]);
     const prove = rowProver(operatorId, { batchOf: async () => stored }, await chain.open());
     const inclusionOf = async (seq: number): Promise<InclusionJson> => {
       const proof = await prove(accountId, seq);

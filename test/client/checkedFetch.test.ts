@@ -97,7 +97,14 @@ async function startRouter(test: TestContext) {
     chainId: 31_337,
     operatorId: 3,
     payee: NOBODY,
-    contracts: { ledger: LEDGER, registry: NOBODY, escrow: NOBODY, token: NOBODY, disputes: NOBODY },
+    contracts: {
+      ledger: LEDGER,
+      registry: NOBODY,
+      escrow: NOBODY,
+      token: NOBODY,
+      disputes: NOBODY,
+      challenges: NOBODY,
+    },
   };
   const chain = registryClient({ operatorId: 3, receiptKey: SIGNER.address, prices: PRICES });
   const evidence: Evidence[] = [];

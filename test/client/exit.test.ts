@@ -30,6 +30,7 @@ describe("leaving with no router at all", () => {
         escrow: contracts.Escrow as Hex,
         token: contracts.AI1NET as Hex,
         disputes: contracts.Disputes as Hex,
+        challenges: contracts.Challenges as Hex,
       },
     };
     const run = (): Promise<string> =>

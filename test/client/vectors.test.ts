@@ -20,6 +20,7 @@ describe("the client's hashes", () => {
         escrow: NOBODY,
         token: NOBODY,
         disputes: NOBODY,
+        challenges: NOBODY,
       };
       const network: Network = { routerUrl: "", chainId, operatorId: 1, payee: NOBODY, contracts };
       for (const { name, receipt, digest, signature } of receipts) {

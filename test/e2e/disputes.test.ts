@@ -7,13 +7,12 @@ import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { encodeBatch, type Row } from "../../router/model/batch.ts";
-import { toHex } from "../../router/model/bytes.ts";
 import type { Receipt } from "../../router/model/receipt.ts";
-import type { StoredBatch } from "../../router/ports.ts";
 import { receiptJson } from "../../router/request/receiptJson.ts";
 import { rowProver } from "../../router/settlement/prove.ts";
 import { mined } from "../../scripts/mined.ts";
 import { startTestChain, type TestChain } from "../fakes/anvil.ts";
+import { storedBatch } from "../fakes/storedBatch.ts";
 
 const PROVIDER_CLI = fileURLToPath(new URL("../../scripts/provider/main.ts", import.meta.url));
 const AUDITOR = fileURLToPath(new URL("../../scripts/audit/main.ts", import.meta.url));
@@ -82,16 +81,7 @@ describe("a cheating router", () => {
     await mined(ledger.settle(operatorId, bytes));
 
     const chain = await anvil.open();
-    const stored: StoredBatch = {
-      batchNo,
-      bytes: toHex(bytes),
-      slices: [{ accountId, startSeq, count: 2 }],
-      commitment: "0x",
-      builtAtMs: 0,
-      state: "final",
-      txHash: undefined,
-      blockNumber: undefined,
-    };
+    const stored = storedBatch(batchNo, bytes, [{ accountId, startSeq, count: 2 }]);
     const prove = rowProver(operatorId, { batchOf: async () => stored }, chain);
     const proof = await prove(accountId, receipt.seq);
     assert.ok(proof);
@@ -262,16 +252,7 @@ describe("a cheating router", () => {
     const { bytes } = encodeBatch({ batchNo, servedFromSec: servedAt, servedToSec: servedAt, groups });
     await mined(ledger.settle(operatorId, bytes));
 
-    const stored: StoredBatch = {
-      batchNo,
-      bytes: toHex(bytes),
-      slices: [{ accountId, startSeq: 0, count: 1 }],
-      commitment: "0x",
-      builtAtMs: 0,
-      state: "final",
-      txHash: undefined,
-      blockNumber: undefined,
-    };
+    const stored = storedBatch(batchNo, bytes, [{ accountId, startSeq: 0, count: 1 }]);
     const chain = await anvil.open();
     const proof = await rowProver(operatorId, { batchOf: async () => stored }, chain)(accountId, 0);
     assert.ok(proof);

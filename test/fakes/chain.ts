@@ -4,7 +4,7 @@ import { batchCommitment, decodeBatch, groupLeaf } from "../../router/model/batc
 import { fromHex, keccak256, toHex, uintBytes, type Hex } from "../../router/model/bytes.ts";
 import { merkleRoot, merkleTree } from "../../router/model/merkle.ts";
 import type { MarketSnapshot } from "../../router/model/market.ts";
-import type { Chain, ChainChanges, OperatorInfo, SettledBatch, SettleResult } from "../../router/ports.ts";
+import type { Chain, ChainChanges, OperatorInfo, SettledBatch, SentResult } from "../../router/ports.ts";
 import { IDENTITY } from "./samples.ts";
 import { sampleMarket, sampleSnapshot } from "./world.ts";
 
@@ -147,7 +147,7 @@ export class FakeChain implements Chain {
     return { batchNo, bytes, commitment, rows, shortfalls, txHash, blockNumber: this.head };
   }
 
-  async settle(bytes: Hex): Promise<SettleResult> {
+  async settle(bytes: Hex): Promise<SentResult> {
     if (this.isDown) return { status: "unknown", txHash: undefined };
     this.sent.push(bytes);
     const refusal = this.refusals.shift();

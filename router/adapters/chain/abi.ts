@@ -6,6 +6,7 @@ export const ledgerAbi = parseAbi([
   "function nextBatchNo(uint24 operatorId) view returns (uint32)",
   "function commitmentOf(uint24 operatorId, uint32 batchNo) view returns (bytes32)",
   "function maxPause() view returns (uint32)",
+  "function challengeWindow() view returns (uint32)",
   "function coolDown() view returns (uint32)",
   "function registry() view returns (address)",
   "function escrow() view returns (address)",
@@ -115,8 +116,25 @@ export const tokenAbi = parseAbi([
 
 export const depositAbi = [...escrowDepositAbi, ...tokenAbi];
 export const disputesAbi = parseAbi([
+  "function challenges() view returns (address)",
   "function openClaims(uint24 operatorId) view returns (uint256)",
   "event SelfSettled(uint24 indexed operatorId, uint32 indexed accountId, uint32 indexed providerId, uint40 seq, bytes32 digest, uint32 offerId, uint32 appId, uint24 outputUnits, uint8 timing, uint40 servedAt, uint96 amount, uint96 taken, uint96 paid)",
+]);
+
+/** What an operator needs to answer challenges, and what an answer may fail with. */
+export const challengesAbi = parseAbi([
+  "struct Authorization { address from; address to; uint256 value; uint256 validAfter; uint256 validBefore; bytes32 nonce; }",
+  "struct Challenge { address challenger; uint40 answerBy; uint8 state; uint24 operatorId; uint96 taken; uint96 due; uint32 listingId; uint32 appId; uint96 paid; uint96 frozen; uint40 servedFrom; uint40 servedTo; uint32 epoch; }",
+  "function challenge(uint32 accountId, uint40 seq) view returns (Challenge)",
+  "function answer(uint32 accountId, uint40 seq, Authorization authorization, bytes signature)",
+  "event ChallengeOpened(uint24 indexed operatorId, uint32 indexed accountId, address indexed challenger, uint40 seq, uint40 answerBy)",
+  "error Challenges_NotOpen(uint32 accountId, uint40 seq, uint8 state)",
+  "error Challenges_TooLate(uint256 closedAt, uint256 timestamp)",
+  "error Challenges_NotAuthorized(bytes32 digest, address signer)",
+  "error Challenges_WrongPayee(address payee, uint24 operatorId)",
+  "error Challenges_AuthorizationTooLow(uint256 value, uint256 needed)",
+  "error Challenges_AuthorizationExpired(uint256 validAfter, uint256 validBefore)",
+  "error Challenges_AuthorizationUsed(uint32 accountId, uint40 seq)",
 ]);
 
 /** Everything that `Ledger.settle` may revert with, whichever contract it comes from. */

@@ -1,31 +1,19 @@
-import { parseEventLogs, type Hex, type Log } from "viem";
+import { parseEventLogs, type Log } from "viem";
 
 import type { ChainChanges, SettledBatch } from "../../ports.ts";
 import { disputesAbi, escrowAbi, ledgerAbi } from "./abi.ts";
+import { BlockTrail } from "./blockTrail.ts";
 import type { Client, Contracts } from "./contracts.ts";
 
 /** Nodes bound what one call may ask for. */
 const BLOCKS_AT_ONCE = 2_000n;
-const REMEMBERED_BLOCKS = 128;
-/** A node that lags behind another gives an older head a few times; a chain that went back keeps giving it. */
-const PATIENCE = 5;
-
 export interface ChangeReader {
   changes(fromBlock: bigint): Promise<ChainChanges>;
 }
 
-/** Reads the contracts' logs block range by block range, and remembers block hashes to notice a reorganization. */
+/** Reads the contracts' logs block range by block range; a reorganization is noticed by {@link BlockTrail}. */
 export function changeReader(client: Client, contracts: Contracts, operatorId: number): ChangeReader {
-  const hashes = new Map<bigint, Hex>();
-  let behind = 0;
-
-  const remember = (blockNumber: bigint, hash: Hex): void => {
-    hashes.set(blockNumber, hash);
-    for (const old of hashes.keys()) {
-      if (hashes.size <= REMEMBERED_BLOCKS) break;
-      hashes.delete(old);
-    }
-  };
+  const trail = new BlockTrail(client);
 
   const logsOf = async (fromBlock: bigint, toBlock: bigint): Promise<Log[]> => {
     const logs: Log[] = [];
@@ -39,24 +27,10 @@ export function changeReader(client: Client, contracts: Contracts, operatorId: n
 
   return {
     changes: async (fromBlock) => {
-      const head = await client.getBlock({ blockTag: "latest" });
+      const { head, step } = await trail.follow(fromBlock);
       const nothing = { accountIds: [], market: false, settled: [] };
-      const expected = hashes.get(fromBlock);
-      if (head.number < fromBlock) {
-        if (++behind < PATIENCE) return { ...nothing, blockNumber: fromBlock, reorganized: false };
-      } else if (expected !== undefined) {
-        const { hash } = head.number === fromBlock ? head : await client.getBlock({ blockNumber: fromBlock });
-        if (hash === expected) behind = 0;
-        else behind = PATIENCE;
-      }
-      if (behind >= PATIENCE) {
-        behind = 0;
-        hashes.clear();
-        remember(head.number, head.hash);
-        return { ...nothing, blockNumber: head.number, reorganized: true };
-      }
-      remember(head.number, head.hash);
-      if (head.number === fromBlock) return { ...nothing, blockNumber: fromBlock, reorganized: false };
+      if (step === "reorganized") return { ...nothing, blockNumber: head.number, reorganized: true };
+      if (step === "none") return { ...nothing, blockNumber: fromBlock, reorganized: false };
       const logs = await logsOf(fromBlock + 1n, head.number);
       return { ...sort(logs, contracts, operatorId), blockNumber: head.number, reorganized: false };
     },

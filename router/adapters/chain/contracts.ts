@@ -1,6 +1,6 @@
 import { createPublicClient, type Hex, type PublicClient, type Transport } from "viem";
 
-import { escrowAbi, escrowDepositAbi, ledgerAbi, registryAbi } from "./abi.ts";
+import { disputesAbi, escrowAbi, escrowDepositAbi, ledgerAbi, registryAbi } from "./abi.ts";
 
 /** A deployment: what stands behind a Ledger. */
 export interface Contracts {
@@ -9,10 +9,13 @@ export interface Contracts {
   readonly escrow: Hex;
   readonly token: Hex;
   readonly disputes: Hex;
+  readonly challenges: Hex;
   /** Seconds after its retirement for which an offer still prices what it served. */
   readonly graceSec: number;
   /** Seconds after its service in which a row has to settle. */
   readonly settleWindowSec: number;
+  /** Length of a bucket: a row can be challenged until the bucket after its batch's ends, and answered for one more. */
+  readonly challengeWindowSec: number;
 }
 
 export type Client = PublicClient;
@@ -28,13 +31,30 @@ export async function findContracts(client: Client, ledger: Hex): Promise<Contra
     client.readContract({ address: ledger, abi: ledgerAbi, functionName: "registry" }),
     client.readContract({ address: ledger, abi: ledgerAbi, functionName: "escrow" }),
   ]);
-  const [token, disputes, graceSec, coolDownSec, maxPauseSec] = await Promise.all([
+  const [token, disputes, graceSec, coolDownSec, maxPauseSec, challengeWindowSec] = await Promise.all([
     client.readContract({ address: escrow, abi: escrowAbi, functionName: "token" }),
     client.readContract({ address: escrow, abi: escrowDepositAbi, functionName: "disputes" }),
     client.readContract({ address: registry, abi: registryAbi, functionName: "grace" }),
     client.readContract({ address: ledger, abi: ledgerAbi, functionName: "coolDown" }),
     client.readContract({ address: ledger, abi: ledgerAbi, functionName: "maxPause" }),
+    client.readContract({ address: ledger, abi: ledgerAbi, functionName: "challengeWindow" }),
   ]);
+  const challenges = await client.readContract({
+    address: disputes,
+    abi: disputesAbi,
+    functionName: "challenges",
+  });
   // After a pause every row has its whole window again before the next: that is what the cool-down is made of.
-  return { ledger, registry, escrow, token, disputes, graceSec, settleWindowSec: coolDownSec - maxPauseSec };
+  const settleWindowSec = coolDownSec - maxPauseSec;
+  return {
+    ledger,
+    registry,
+    escrow,
+    token,
+    disputes,
+    challenges,
+    graceSec,
+    settleWindowSec,
+    challengeWindowSec,
+  };
 }

@@ -1,11 +1,20 @@
 import { privateKeyToAccount } from "viem/accounts";
 
 import type { Hex } from "../../model/bytes.ts";
-import type { AccountFinder, Chain, ExitDesk, Logger, Relay, SignIn, VerifyEndpoint } from "../../ports.ts";
-import { disputesAbi, registryAbi } from "./abi.ts";
+import type {
+  AccountFinder,
+  Chain,
+  ChallengeDesk,
+  ExitDesk,
+  Logger,
+  Relay,
+  SignIn,
+  VerifyEndpoint,
+} from "../../ports.ts";
+import { disputesAbi, registryAbi, settleAbi } from "./abi.ts";
 import { accountFinder } from "./accountFinder.ts";
 import { batchReader } from "./batchReader.ts";
-import { BatchSender } from "./batchSender.ts";
+import { challengeDesk } from "./challengeDesk.ts";
 import { changeReader } from "./changeReader.ts";
 import { exitDesk } from "./exitDesk.ts";
 import { findContracts, rpcClient, type Contracts } from "./contracts.ts";
@@ -14,6 +23,7 @@ import { readAccount } from "./readAccount.ts";
 import { DepositRelay } from "./relay.ts";
 import { signIn } from "./signIn.ts";
 import { RpcPool, type RpcPoolOptions, type RpcStatus } from "./rpcPool.ts";
+import { TransactionSender } from "./transactionSender.ts";
 import { Turns } from "./turns.ts";
 import { verifyEndpoint } from "./verifyEndpoint.ts";
 
@@ -23,12 +33,12 @@ export interface ChainOptions {
   readonly chainId: number;
   readonly ledger: Hex;
   readonly operatorId: number;
-  /** Private key that sends batches and pays their gas. */
+  /** Private key that sends batches and answers, and pays their gas. */
   readonly settlerKey: Hex;
   /** Address of the configured receipt key. */
   readonly receiptKeyAddress: Hex;
   readonly log: Logger;
-  /** How long one `settle` waits for its transaction; default 120,000. */
+  /** How long one `settle` or `answer` waits for its transaction; default 120,000. */
   readonly settleTimeoutMs?: number;
   /** After this long without being mined, a transaction is replaced by a dearer one; default 30,000. */
   readonly bumpAfterMs?: number;
@@ -60,6 +70,7 @@ export interface OpenedChain extends Chain {
   readonly finder: AccountFinder;
   readonly relay: Relay;
   readonly exits: ExitDesk;
+  readonly challenges: ChallengeDesk;
 }
 
 /** Connects to the chain. @throws {WrongChain} when an endpoint is another one's, or has no Ledger */
@@ -76,11 +87,9 @@ export async function openChain(options: ChainOptions): Promise<OpenedChain> {
   const relayer = privateKeyToAccount(options.relayerKey ?? options.settlerKey);
   const isShared = relayer.address === settler.address;
   const maySettle = options.maySettle ?? (() => Promise.resolve(true));
-  const sender = new BatchSender({
+  const sender = new TransactionSender({
     turns,
     client,
-    contracts,
-    operatorId,
     chainId,
     settler,
     log,
@@ -97,6 +106,7 @@ export async function openChain(options: ChainOptions): Promise<OpenedChain> {
     verifyEndpoint: (message, signature) => verifyEndpoint(client, contracts, chainId, message, signature),
     signIn: signIn(client),
     exits: exitDesk(client, contracts),
+    challenges: challengeDesk(client, contracts, operatorId, sender),
     finder: accountFinder(client, contracts, operatorId),
     blockNumber: () => client.getBlockNumber(),
     blockTimeSec: async () => Number((await client.getBlock({ blockTag: "latest" })).timestamp),
@@ -145,7 +155,14 @@ export async function openChain(options: ChainOptions): Promise<OpenedChain> {
     market: () => market.read(),
     account: (accountId) => readAccount(client, contracts, accountId),
     ...batchReader(client, contracts, operatorId),
-    settle: (batch) => sender.settle(batch),
+    settle: (batch) =>
+      sender.send({
+        what: "a batch",
+        address: contracts.ledger,
+        abi: settleAbi,
+        functionName: "settle",
+        args: [operatorId, batch],
+      }),
     changes: async (fromBlock) => {
       const found = await changes.changes(fromBlock);
       if (found.reorganized) market.reset();

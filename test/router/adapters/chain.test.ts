@@ -13,6 +13,7 @@ import {
 import { formatAbiItem } from "viem/utils";
 
 import {
+  challengesAbi,
   disputesAbi,
   escrowAbi,
   escrowDepositAbi,
@@ -69,6 +70,7 @@ describe("chain adapter", () => {
       ["AI1NET", tokenAbi],
       ["Escrow", exitAbi],
       ["Disputes", disputesAbi],
+      ["Challenges", challengesAbi],
     ] as const) {
       const theirs = compiled(name);
       for (const item of abi) {

@@ -4,27 +4,35 @@ import {
   encodeFunctionData,
   keccak256,
   TransactionReceiptNotFoundError,
+  type Abi,
   type Hex,
   type TransactionReceipt,
 } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 
-import { NEEDS_TOO_MUCH_GAS, type Logger, type SettleResult } from "../../ports.ts";
-import { ledgerAbi, settleAbi } from "./abi.ts";
-import type { Client, Contracts } from "./contracts.ts";
+import { NEEDS_TOO_MUCH_GAS, type Logger, type SentResult } from "../../ports.ts";
+import type { Client } from "./contracts.ts";
 import { isNodeTrouble } from "./nodeTrouble.ts";
 import type { Turns } from "./turns.ts";
 
-export interface BatchSenderOptions {
+/** What to send, and with which errors it may come back. */
+export interface ContractCall {
+  /** For the log. */
+  readonly what: string;
+  readonly address: Hex;
+  readonly abi: Abi;
+  readonly functionName: string;
+  readonly args: readonly unknown[];
+}
+
+export interface TransactionSenderOptions {
   readonly client: Client;
-  readonly contracts: Contracts;
-  readonly operatorId: number;
   readonly chainId: number;
   readonly settler: PrivateKeyAccount;
   /** Shared with everybody who sends with this key. */
   readonly turns: Turns;
   readonly log: Logger;
-  /** How long one `settle` waits for its transaction. */
+  /** How long one `send` waits for its transaction. */
   readonly timeoutMs: number;
   /** After this long without being mined, a transaction is replaced by a dearer one. */
   readonly bumpAfterMs: number;
@@ -51,9 +59,10 @@ interface Fees {
   readonly maxPriorityFeePerGas: bigint;
 }
 
-/** A batch whose transaction, or one of whose transactions, may still be mined. */
+/** A call whose transaction, or one of whose transactions, may still be mined. */
 interface Sent {
-  readonly batch: Hex;
+  readonly call: ContractCall;
+  readonly data: Hex;
   readonly nonce: number;
   readonly gas: bigint;
   readonly hashes: Hex[];
@@ -89,40 +98,45 @@ function revertReason(error: unknown): string | undefined {
 }
 
 /**
- * Sends batches, one at a time, each under one nonce: transactions of one batch replace each other, and the nonce of a
- * batch is not given to another before it was used. Never throws: an RPC that does not answer is an unknown result.
+ * Sends the settler's calls, one at a time, each under one nonce: transactions of one call replace each other, and the
+ * nonce of a call is not given to another before it was used, unless it was given up on. Never throws: an RPC that does
+ * not answer is an unknown result.
  */
-export class BatchSender {
-  readonly #options: BatchSenderOptions;
+export class TransactionSender {
+  readonly #options: TransactionSenderOptions;
   #sent: Sent | undefined;
 
-  constructor(options: BatchSenderOptions) {
+  constructor(options: TransactionSenderOptions) {
     this.#options = options;
   }
 
-  settle(batch: Hex): Promise<SettleResult> {
-    return this.#options.turns.run(() => this.#settle(batch));
+  /** Asking again with the same call goes on waiting for it. */
+  send(call: ContractCall): Promise<SentResult> {
+    return this.#options.turns.run(() => this.#sendOrWait(call));
   }
 
-  async #settle(batch: Hex): Promise<SettleResult> {
+  async #sendOrWait(call: ContractCall): Promise<SentResult> {
+    const data = encodeFunctionData(call);
     try {
-      if (this.#sent?.batch !== batch) {
-        const refused = await this.#begin(batch);
+      const isUnderWay = this.#sent?.data === data && this.#sent.call.address === call.address;
+      if (!isUnderWay) {
+        const refused = await this.#begin(call, data);
         if (refused) return refused;
-      } else if (this.#sent.serialized) {
+      } else if (this.#sent?.serialized) {
         // The endpoint that had it may be gone, or have forgotten it; a transaction that was mined is refused.
         await this.#broadcast(this.#sent.serialized).catch(() => undefined);
       }
       return await this.#wait(this.#sent as Sent);
     } catch (err) {
-      this.#options.log.warn({ err }, "chain: no answer while settling");
+      this.#options.log.warn({ err, what: call.what }, "chain: no answer while sending");
       return { status: "unknown", txHash: this.#sent?.hashes.at(-1) };
     }
   }
 
   /** Simulates, then sends the first transaction. */
-  async #begin(batch: Hex): Promise<SettleResult | undefined> {
-    const { client, contracts, operatorId, settler } = this.#options;
+  async #begin(call: ContractCall, data: Hex): Promise<SentResult | undefined> {
+    const { client, settler } = this.#options;
+    const { abi, functionName, args } = call;
     const { address } = settler;
     const [mined, pending] = await Promise.all([
       client.getTransactionCount({ address, blockTag: "latest" }),
@@ -130,12 +144,12 @@ export class BatchSender {
     ]);
     let gas: bigint;
     try {
-      // A transaction of ours that is still waiting would be part of the pending block, and make these bytes look settled.
+      // A transaction of ours that is still waiting would be part of the pending block, and make this call look done.
       gas = await client.estimateContractGas({
-        address: contracts.ledger,
-        abi: settleAbi,
-        functionName: "settle",
-        args: [operatorId, batch],
+        address: call.address,
+        abi,
+        functionName,
+        args,
         account: address,
         blockTag: pending > mined ? "latest" : "pending",
       });
@@ -151,7 +165,8 @@ export class BatchSender {
     const withMargin = (gas * GAS_MARGIN_PCT) / 100n;
     // In the place of whatever still waits under this nonce.
     this.#sent = {
-      batch,
+      call,
+      data,
       nonce: mined,
       gas: withMargin < MAX_GAS ? withMargin : MAX_GAS,
       hashes: [],
@@ -195,14 +210,15 @@ export class BatchSender {
   }
 
   async #send(sent: Sent): Promise<void> {
-    const { contracts, operatorId, chainId, settler, log } = this.#options;
+    const { chainId, settler, log } = this.#options;
+    const { what, address } = sent.call;
     for (let bumps = 0; ; bumps++) {
       const serialized = await settler.signTransaction({
         type: "eip1559",
         chainId,
         nonce: sent.nonce,
-        to: contracts.ledger,
-        data: encodeFunctionData({ abi: ledgerAbi, functionName: "settle", args: [operatorId, sent.batch] }),
+        to: address,
+        data: sent.data,
         gas: sent.gas,
         ...sent.fees,
       });
@@ -214,7 +230,7 @@ export class BatchSender {
       sent.serialized = serialized;
       try {
         await this.#broadcast(serialized);
-        log.info({ txHash: hash, nonce: sent.nonce, ...sent.fees }, "chain: sent a batch");
+        log.info({ what, txHash: hash, nonce: sent.nonce, ...sent.fees }, "chain: sent a transaction");
         return;
       } catch (error) {
         // No answer: it may be under way.
@@ -251,11 +267,14 @@ export class BatchSender {
       return;
     }
     sent.sentAtMs = Date.now();
-    this.#options.log.warn({ ...sent.fees }, "chain: a batch is not mined, and its fee is at the limit");
+    this.#options.log.warn(
+      { what: sent.call.what, ...sent.fees },
+      "chain: a transaction is not mined, and its fee is at the limit",
+    );
     if (sent.serialized) await this.#broadcast(sent.serialized);
   }
 
-  async #wait(sent: Sent): Promise<SettleResult> {
+  async #wait(sent: Sent): Promise<SentResult> {
     const { timeoutMs, bumpAfterMs, receiptPollMs, log } = this.#options;
     const deadlineMs = Date.now() + timeoutMs;
     let repeatAtMs = Date.now() + this.#repeatMs;
@@ -274,7 +293,7 @@ export class BatchSender {
           await this.#broadcast(sent.serialized);
         }
       } catch (err) {
-        log.debug({ err }, "chain: no answer while waiting for a batch");
+        log.debug({ err }, "chain: no answer while waiting for a transaction");
       }
       if (Date.now() >= deadlineMs) return { status: "unknown", txHash: sent.hashes.at(-1) };
       await pause(receiptPollMs);
@@ -286,7 +305,7 @@ export class BatchSender {
   }
 
   /** What became of the transactions; undefined while one may still be mined. */
-  async #ended(sent: Sent): Promise<SettleResult | undefined> {
+  async #ended(sent: Sent): Promise<SentResult | undefined> {
     const { client, settler } = this.#options;
     const mined = await client.getTransactionCount({ address: settler.address, blockTag: "latest" });
     for (const hash of sent.hashes.toReversed()) {
@@ -294,9 +313,9 @@ export class BatchSender {
       if (receipt?.status === "success") {
         return { status: "mined", txHash: hash, blockNumber: receipt.blockNumber };
       }
-      if (receipt) return { status: "refused", reason: await this.#whyReverted(sent.batch) };
+      if (receipt) return { status: "refused", reason: await this.#whyReverted(sent.call) };
     }
-    // Another transaction took the nonce: the caller asks the Ledger whether it was an earlier process's with these bytes.
+    // Another transaction took the nonce: the caller asks the contracts whether it was an earlier process's with this call.
     return mined > sent.nonce ? { status: "unknown", txHash: undefined } : undefined;
   }
 
@@ -309,16 +328,10 @@ export class BatchSender {
     }
   }
 
-  async #whyReverted(batch: Hex): Promise<string> {
-    const { client, contracts, operatorId, settler } = this.#options;
+  async #whyReverted({ address, abi, functionName, args }: ContractCall): Promise<string> {
+    const { client, settler } = this.#options;
     try {
-      await client.simulateContract({
-        address: contracts.ledger,
-        abi: settleAbi,
-        functionName: "settle",
-        args: [operatorId, batch],
-        account: settler.address,
-      });
+      await client.simulateContract({ address, abi, functionName, args, account: settler.address });
       return "reverted when it was mined, and would not now";
     } catch (error) {
       return revertReason(error) ?? "reverted";
