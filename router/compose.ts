@@ -8,7 +8,7 @@ import { pino } from "pino";
 import { collectDefaultMetrics, Registry } from "prom-client";
 
 import { openChain, type OpenedChain } from "./adapters/chain/openChain.ts";
-import { dropOldFiles, dropOldRows } from "./adapters/dropOld.ts";
+import { dropOldFiles, dropOldRows, type DropOptions } from "./adapters/dropOld.ts";
 import { LeasedFunds } from "./adapters/funds/leasedFunds.ts";
 import { PostgresLeases } from "./adapters/funds/postgresLeases.ts";
 import { openFileJournal } from "./adapters/journal/fileJournal.ts";
@@ -64,7 +64,7 @@ import { loadCounter } from "./request/countUnits.ts";
 import { MAX_BATCH_GAS } from "./settlement/build.ts";
 import { ChallengeAnswers } from "./settlement/challengeAnswers.ts";
 import { BondExposure } from "./settlement/exposure.ts";
-import { Retention, type RetentionOptions } from "./settlement/retention.ts";
+import { challengeableMs, Retention, type RetentionOptions } from "./settlement/retention.ts";
 import { rowProver } from "./settlement/prove.ts";
 import { Settlement } from "./settlement/settle.ts";
 
@@ -114,7 +114,8 @@ export async function compose(config: Config, log: Logger = createLogger(config.
   const { payee } = await checkOperator(chain, signer, config, log);
 
   const accounts = new AccountBook();
-  const storage = await openStorage(config, signer, accounts, log);
+  const kept = { clock: systemClock, challengeableMs: challengeableMs(chain.contracts.challengeWindowSec) };
+  const storage = await openStorage(config, signer, accounts, kept, log);
   late.storage = storage;
   const { journal, store, funds } = storage;
   const keys = new KeyRing(await store.keys());
@@ -404,6 +405,7 @@ async function openStorage(
   config: Config,
   signer: ReceiptSigner,
   accounts: AccountBook,
+  kept: DropOptions,
   log: Logger,
 ): Promise<Storage> {
   const { operatorId, chainId, ledger, acceptJournalTail: acceptTail } = config;
@@ -436,7 +438,7 @@ async function openStorage(
       journal,
       store,
       leads: () => leadership.isLeader(),
-      dropOld: dropOldRows(database, () => leadership.isLeader(), systemClock),
+      dropOld: dropOldRows(database, () => leadership.isLeader(), kept),
       funds,
       rateLimits: postgresRateLimits(database),
       follow: (keys) => {
@@ -469,7 +471,7 @@ async function openStorage(
     journal,
     store,
     leads: () => Promise.resolve(true),
-    dropOld: dropOldFiles(journal, store, systemClock),
+    dropOld: dropOldFiles(journal, store, kept),
     funds: new BookFunds(accounts, keyBook, () => systemClock.nowMs()),
     rateLimits: memoryRateLimits(),
     // The lock on the journal keeps others away.

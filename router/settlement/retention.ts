@@ -18,6 +18,15 @@ export interface RetentionOptions {
   readonly everyMs?: number;
 }
 
+const DAY_MS = 86_400_000;
+/** A row is open to challenges until the bucket after its batch's ends, and a challenge of the last second for one more. */
+const CHALLENGE_WINDOWS = 3;
+
+/** How long a final row may still be asked about, in ms; with a day for clocks that differ. */
+export function challengeableMs(challengeWindowSec: number): number {
+  return CHALLENGE_WINDOWS * challengeWindowSec * 1000 + DAY_MS;
+}
+
 const EVERY_MS = 3_600_000;
 /** After a start there is more urgent work. */
 const FIRST_MS = 60_000;

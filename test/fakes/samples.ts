@@ -8,6 +8,7 @@ import { receiptSigner } from "../../router/adapters/signer/receiptSigner.ts";
 import type { JournalIdentity } from "../../router/adapters/journal/segments.ts";
 import { toHex, uintBytes, type Hex } from "../../router/model/bytes.ts";
 import type { Attempt, Outcome } from "../../router/model/outcome.ts";
+import type { PaymentAuthorization } from "../../router/model/payment.ts";
 import type { Clock, Logger } from "../../router/ports.ts";
 
 export const RECEIPT_KEY: Hex = `0x${"5a".repeat(32)}`;
@@ -55,6 +56,19 @@ export const FAILED_ATTEMPT: Attempt = sampleAttempt({
   amountWei: 0n,
   responseHash: toHex(new Uint8Array(32)),
 });
+
+/** A wallet's authorization, told apart by its nonce. */
+export function samplePayment(nonce: number): PaymentAuthorization {
+  return {
+    from: `0x${"11".repeat(20)}`,
+    to: `0x${"22".repeat(20)}`,
+    valueWei: 5n,
+    validAfterSec: 0,
+    validBeforeSec: 2_000,
+    nonce: toHex(uintBytes(nonce, 32)),
+    signature: `0x${"44".repeat(65)}`,
+  };
+}
 
 let requests = 0;
 

@@ -159,6 +159,11 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     // As rate-limiter-flexible has it. With a journal file it stays empty.
     `CREATE TABLE rate_windows (key varchar(255) PRIMARY KEY, points integer NOT NULL DEFAULT 0, expire bigint)`,
   ],
+  [
+    // When a batch was first seen to be final: its rows can be challenged for a while from its settlement on.
+    `ALTER TABLE batches ADD COLUMN final_at_ms bigint`,
+    `UPDATE batches SET final_at_ms = extract(epoch FROM now()) * 1000 WHERE state = 'final'`,
+  ],
 ];
 
 /** Any two routers agree on this number, so that one migrates and the others wait. */

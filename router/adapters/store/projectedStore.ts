@@ -8,7 +8,7 @@ import type { JournalIdentity } from "../journal/segments.ts";
 import { applyRecords } from "./applyRecords.ts";
 import { migrate } from "./migrate.ts";
 import { pgliteDatabase } from "./pgliteDatabase.ts";
-import { finalSeqs, prune } from "./prune.ts";
+import { finalSeqs, prune, type PruneTimes } from "./prune.ts";
 import { salvage } from "./salvage.ts";
 import type { Database, Int } from "./sql.ts";
 import { sqlStore } from "./sqlStore.ts";
@@ -25,9 +25,9 @@ export interface ProjectedStore extends Store {
   /** Resolves once everything durable by now is in the tables. */
   current(): Promise<void>;
   /** See {@link finalSeqs}. */
-  finalSeqs(): Promise<ReadonlyMap<number, number>>;
+  finalSeqs(finalBeforeMs: number): Promise<ReadonlyMap<number, number>>;
   /** See {@link prune}. */
-  prune(beforeMs: number, nowMs: number): Promise<number>;
+  prune(times: PruneTimes): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -76,8 +76,8 @@ export async function openProjectedStore(options: ProjectedStoreOptions): Promis
   await projection.start();
   return {
     ...sqlStore(opened.database, options.identity.operatorId, () => projection.current()),
-    finalSeqs: () => finalSeqs(opened.database),
-    prune: (beforeMs, nowMs) => prune(opened.database, beforeMs, nowMs),
+    finalSeqs: (finalBeforeMs) => finalSeqs(opened.database, finalBeforeMs),
+    prune: (times) => prune(opened.database, times),
     current: () => projection.current(),
     close: async () => {
       await projection.stop();

@@ -1,16 +1,29 @@
 import { NAME_MS } from "../../model/outcome.ts";
 import type { Database, Int } from "./sql.ts";
 
+/** What a round of pruning goes by, in Unix ms. */
+export interface PruneTimes {
+  /** What was recorded earlier may go. */
+  readonly beforeMs: number;
+  /** If its batch was final before. */
+  readonly finalBeforeMs: number;
+  readonly nowMs: number;
+}
+
 /** Rows per statement, so that nobody waits long for the store. */
 const ROWS_AT_ONCE = 2_000;
 
-/** First sequence number of each account that may still change. */
-export async function finalSeqs(database: Database): Promise<Map<number, number>> {
+/**
+ * First sequence number of each account that may still change, or be asked about: from batches on that were not final before
+ * `finalBeforeMs`.
+ */
+export async function finalSeqs(database: Database, finalBeforeMs: number): Promise<Map<number, number>> {
   await database.rows(
     `UPDATE accounts SET final_seq = final.seq
      FROM (SELECT account_id, max(start_seq + count) AS seq FROM batch_slices JOIN batches USING (batch_no)
-           WHERE state = 'final' GROUP BY account_id) AS final
+           WHERE state = 'final' AND final_at_ms < $1 GROUP BY account_id) AS final
      WHERE accounts.account_id = final.account_id AND accounts.final_seq < final.seq`,
+    [finalBeforeMs],
   );
   const rows = await database.rows<{ account_id: Int; final_seq: Int }>(
     "SELECT account_id, final_seq FROM accounts WHERE final_seq > 0 ORDER BY account_id",
@@ -19,13 +32,14 @@ export async function finalSeqs(database: Database): Promise<Map<number, number>
 }
 
 /**
- * Deletes what was recorded before `beforeMs` and is on chain for good: receipts, then batches without any, except the
+ * Deletes what is old and on chain for good: receipts and what was paid with, then batches without any, except the
  * last; also keys that were revoked before, and expired names of requests. Sums of what keys have spent stay.
  * @returns how many receipts are gone
  */
-export async function prune(database: Database, beforeMs: number, nowMs: number): Promise<number> {
+export async function prune(database: Database, times: PruneTimes): Promise<number> {
+  const { beforeMs, finalBeforeMs, nowMs } = times;
   let pruned = 0;
-  for (const [accountId, finalSeq] of await finalSeqs(database)) {
+  for (const [accountId, finalSeq] of await finalSeqs(database, finalBeforeMs)) {
     for (;;) {
       // In order of number, which is the order of time: the first that is too young ends it.
       const gone = await database.rows<{ seq: Int }>(

@@ -302,12 +302,11 @@ export function sqlStore(sql: Sql, operatorId: number, current: () => Promise<vo
         )
       )[0],
     setBatchState: async (batchNo, state, txHash, blockNumber) => {
-      await rows("UPDATE batches SET state = $2, tx_hash = $3, block_number = $4 WHERE batch_no = $1", [
-        batchNo,
-        state,
-        txHash ?? null,
-        blockNumber?.toString() ?? null,
-      ]);
+      await rows(
+        `UPDATE batches SET state = $2, tx_hash = $3, block_number = $4, final_at_ms = CASE WHEN $2 = 'final'
+           THEN coalesce(final_at_ms, extract(epoch FROM clock_timestamp()) * 1000) END WHERE batch_no = $1`,
+        [batchNo, state, txHash ?? null, blockNumber?.toString() ?? null],
+      );
     },
   };
 }

@@ -12,12 +12,14 @@ import type { CompactionRules } from "../../../router/adapters/journal/compact.t
 import { openFileJournal, type FileJournal } from "../../../router/adapters/journal/fileJournal.ts";
 import { openProjectedStore, type ProjectedStore } from "../../../router/adapters/store/projectedStore.ts";
 import type { JournalRecord } from "../../../router/model/record.ts";
+import { challengeableMs } from "../../../router/settlement/retention.ts";
 import { JournalDamaged } from "../../../router/adapters/journal/segments.ts";
 import { randomFrom } from "../../fakes/random.ts";
 import {
   IDENTITY,
   sampleAttempt,
   sampleOutcome,
+  samplePayment,
   SIGNER,
   silentLog,
   systemClock,
@@ -228,6 +230,12 @@ async function openBoth(directory: string): Promise<{ journal: FileJournal; stor
   return { journal, store };
 }
 
+/** Drops whatever may go, however young, at a time after now. */
+function dropAll(journal: FileJournal, store: ProjectedStore, keptMs: number, laterMs = 1_000) {
+  const nowMs = Date.now() + laterMs;
+  return dropOldFiles(journal, store, { clock: { nowMs: () => nowMs }, challengeableMs: keptMs })(nowMs);
+}
+
 describe("retention", () => {
   it("drops final rows from journal and store; sums, keys and the rest stay, also when the store is built anew", async (t) => {
     const directory = temporaryDirectory(t);
@@ -242,7 +250,7 @@ describe("retention", () => {
       builtAtMs: 5,
     } as const;
     await journal.append({ kind: "batch", batch });
-    const drop = () => dropOldFiles(journal, store, systemClock)(Date.now() + 1_000);
+    const drop = () => dropAll(journal, store, 0);
     assert.deepEqual(await drop(), { records: 0, receipts: 0 });
     await store.setBatchState(0, "final");
     const dropped = await drop();
@@ -270,6 +278,67 @@ describe("retention", () => {
     }
     await store.close();
     await journal.close();
+  });
+
+  it("keeps a row's authorization for as long as it can be asked for, from the end of its settlement on", async (t) => {
+    const directory = temporaryDirectory(t);
+    const journal = await open(path.join(directory, "journal"));
+    await journal.openAccount(1, 0);
+    for (let seq = 0; seq < 60; seq++)
+      await journal.commit({ ...sampleOutcome(1, [ONE_WEI]), payment: samplePayment(seq) });
+    await journal.close();
+    const both = await openBoth(directory);
+    const slices = [{ accountId: 1, startSeq: 0, count: 60 }];
+    const commitment = `0x${"77".repeat(32)}` as const;
+    await both.journal.append({
+      kind: "batch",
+      batch: { batchNo: 0, bytes: "0x01", commitment, slices, builtAtMs: 5 },
+    });
+    const nonceOf = async (seq: number) => (await both.store.payment(1, seq))?.nonce;
+    const DAY_MS = 86_400_000;
+    const windowsMs = challengeableMs(86_400);
+    assert.equal(windowsMs, 4 * DAY_MS);
+
+    // Unsettled for a year: as old as it may be, it is still to be challenged.
+    const nothing = { records: 0, receipts: 0 };
+    assert.deepEqual(await dropAll(both.journal, both.store, windowsMs, 365 * DAY_MS), nothing);
+    await both.store.setBatchState(0, "mined", "0x01", 5n);
+    assert.deepEqual(await dropAll(both.journal, both.store, windowsMs, 365 * DAY_MS), nothing);
+    await both.store.setBatchState(0, "final", "0x01", 5n);
+    assert.deepEqual(await dropAll(both.journal, both.store, windowsMs, windowsMs - 60_000), nothing);
+    assert.equal(await nonceOf(0), samplePayment(0).nonce);
+    // Saying it again does not make it longer.
+    await both.store.setBatchState(0, "final");
+    const dropped = await dropAll(both.journal, both.store, windowsMs, windowsMs + 60_000);
+    assert.ok(dropped.records > 30 && dropped.receipts === 60, JSON.stringify(dropped));
+    assert.equal(await nonceOf(0), undefined);
+    await both.store.close();
+    await both.journal.close();
+  });
+
+  it("keeps authorizations in the journal, too: a store that is built anew has them", async (t) => {
+    const directory = temporaryDirectory(t);
+    const journal = await open(path.join(directory, "journal"));
+    await journal.openAccount(1, 0);
+    for (let seq = 0; seq < 60; seq++)
+      await journal.commit({ ...sampleOutcome(1, [ONE_WEI]), payment: samplePayment(seq) });
+    await journal.close();
+    let both = await openBoth(directory);
+    const slices = [{ accountId: 1, startSeq: 0, count: 60 }];
+    await both.journal.append({
+      kind: "batch",
+      batch: { batchNo: 0, bytes: "0x01", commitment: `0x${"77".repeat(32)}`, slices, builtAtMs: 5 },
+    });
+    await both.store.setBatchState(0, "final");
+    await dropAll(both.journal, both.store, challengeableMs(20));
+    await both.store.close();
+    await both.journal.close();
+    rmSync(path.join(directory, "store"), { recursive: true });
+    both = await openBoth(directory);
+    for (const seq of [0, 30, 59])
+      assert.equal((await both.store.payment(1, seq))?.nonce, samplePayment(seq).nonce);
+    await both.store.close();
+    await both.journal.close();
   });
 
   it(

@@ -4,18 +4,10 @@ import { describe, it } from "node:test";
 import type { PaymentAuthorization } from "../../../router/model/payment.ts";
 import type { Challenge, ChallengeDesk, SentResult } from "../../../router/ports.ts";
 import { ChallengeAnswers, type ChallengeEnd } from "../../../router/settlement/challengeAnswers.ts";
-import { listeningLog } from "../../fakes/samples.ts";
+import { listeningLog, samplePayment } from "../../fakes/samples.ts";
 
 const CHALLENGE: Challenge = { accountId: 4, seq: 7, answerBySec: 1_000 };
-const PAYMENT: PaymentAuthorization = {
-  from: `0x${"11".repeat(20)}`,
-  to: `0x${"22".repeat(20)}`,
-  valueWei: 5n,
-  validAfterSec: 0,
-  validBeforeSec: 2_000,
-  nonce: `0x${"33".repeat(32)}`,
-  signature: `0x${"44".repeat(65)}`,
-};
+const PAYMENT = samplePayment(7);
 
 /** A chain with challenges, which takes an answer once. */
 class FakeDesk implements ChallengeDesk {
