@@ -259,6 +259,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     }),
     operatorId,
     adminToken: config.adminToken,
+    corsOrigins: config.corsOrigins,
     proveRow: rowProver(operatorId, store, chain),
     verifyEndpoint: chain.verifyEndpoint,
     refuseEndpoint: (baseUrl) => refuseEndpoint(baseUrl, policy),

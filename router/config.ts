@@ -34,6 +34,16 @@ const domains = z
     "must be hosts like app.example.com, or host:port, with commas between",
   )
   .transform((text) => text.toLowerCase().split(","));
+const origins = z
+  .string()
+  .regex(
+    /^(?:\*|none|https?:\/\/[a-z0-9.-]+(?::\d{1,5})?(?:,https?:\/\/[a-z0-9.-]+(?::\d{1,5})?)*)$/i,
+    "must be *, none, or origins like https://app.example.com, with commas between",
+  )
+  .transform((text): "*" | readonly string[] => {
+    if (text === "*") return "*";
+    return text === "none" ? [] : text.toLowerCase().split(",");
+  });
 const integer = (min: number, max: number) =>
   z
     .string()
@@ -56,6 +66,7 @@ const Environment = z.object({
   AI1NET_RECEIPT_KEY: privateKey,
   AI1NET_ADMIN_TOKEN: z.string().min(32, "must have at least 32 characters"),
   AI1NET_SIGN_IN_DOMAINS: domains.default([]),
+  AI1NET_CORS_ORIGINS: origins.default("*"),
   AI1NET_RELAYER_KEY: privateKey.optional(),
   AI1NET_RELAY_GAS_PER_HOUR: integer(0, Number.MAX_SAFE_INTEGER).default(50_000_000),
   AI1NET_RELAY_MIN_DEPOSIT: tokens.default(10n ** 18n),
@@ -92,6 +103,8 @@ export interface Config {
   readonly adminToken: string;
   /** Sites whose visitors may sign in with their wallets, as `host` or `host:port`; besides the router's own. */
   readonly signInDomains: readonly string[];
+  /** Sites whose pages may use the API from the browser: all, or origins in lower case. */
+  readonly corsOrigins: "*" | readonly string[];
   /** Pays the gas of others' deposits; undefined: the settler does. */
   readonly relayerKey: Hex | undefined;
   /** Gas of all deposits that are relayed in one hour. */
@@ -157,6 +170,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     receiptKey: value.AI1NET_RECEIPT_KEY as Hex,
     adminToken: value.AI1NET_ADMIN_TOKEN,
     signInDomains: value.AI1NET_SIGN_IN_DOMAINS,
+    corsOrigins: value.AI1NET_CORS_ORIGINS,
     relayerKey: value.AI1NET_RELAYER_KEY as Hex | undefined,
     relayGasPerHour: BigInt(value.AI1NET_RELAY_GAS_PER_HOUR),
     minDepositWei: value.AI1NET_RELAY_MIN_DEPOSIT,

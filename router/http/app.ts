@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import express, { type Application, type Request, type Response } from "express";
 import { Refusal, notFound } from "../request/refusal.ts";
+import { cors } from "./cors.ts";
 import type { AppDeps } from "./deps.ts";
 import { sendError } from "./errors.ts";
 import type { Route } from "./route.ts";
@@ -31,6 +32,7 @@ export function createApp(deps: AppDeps): Application {
   const { metrics, logger } = world;
   const app = express();
   app.disable("x-powered-by").disable("etag").set("query parser", "simple");
+  app.use(cors(deps.corsOrigins));
 
   /** Runs one route: names the request, counts it, and turns whatever it throws into an answer. */
   const run =

@@ -14,6 +14,7 @@ import type {
 } from "../ports.ts";
 import type { WalletRail } from "../request/walletPayment.ts";
 import type { World } from "../request/world.ts";
+import type { CorsOrigins } from "./cors.ts";
 import type { Gate } from "./gate.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -50,6 +51,8 @@ export interface AppDeps {
   readonly wallets: WalletRail | undefined;
   readonly operatorId: number;
   readonly adminToken: string;
+  /** Sites whose pages may use the API. */
+  readonly corsOrigins: CorsOrigins;
   readonly proveRow: ProveRow;
   readonly verifyEndpoint: VerifyEndpoint;
   readonly refuseEndpoint: RefuseEndpoint;

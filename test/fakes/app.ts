@@ -69,6 +69,7 @@ export async function runApp(
     },
     operatorId: 3,
     adminToken: ADMIN_TOKEN,
+    corsOrigins: "*",
     proveRow: async () => undefined,
     verifyEndpoint: async () => undefined,
     refuseEndpoint: async () => undefined,

@@ -32,6 +32,9 @@ const BAD: readonly (readonly [string, string | undefined])[] = [
   ["AI1NET_OPERATOR_ID", "16777216"],
   ["AI1NET_SETTLER_KEY", "secret-that-must-not-be-shown"],
   ["AI1NET_ADMIN_TOKEN", "short"],
+  ["AI1NET_CORS_ORIGINS", "shop.example.org"],
+  ["AI1NET_CORS_ORIGINS", "https://app.example.com/path"],
+  ["AI1NET_CORS_ORIGINS", "*,https://app.example.com"],
   ["AI1NET_PORT", "65536"],
   ["AI1NET_PORT", "-1"],
   ["AI1NET_ALLOW_LOOPBACK", "yes"],
@@ -62,6 +65,16 @@ test("RPC endpoints are in order of preference, each once", () => {
     "https://c.example",
   ]);
   assert.deepEqual(readConfig(GOOD).rpcUrls, ["http://127.0.0.1:8545"]);
+});
+
+test("pages of every site may use the API, of none, or of those that are named", () => {
+  const originsOf = (text: string) => readConfig({ ...GOOD, AI1NET_CORS_ORIGINS: text }).corsOrigins;
+  assert.equal(readConfig(GOOD).corsOrigins, "*");
+  assert.deepEqual(originsOf("none"), []);
+  assert.deepEqual(originsOf("https://App.example.com,http://localhost:3000"), [
+    "https://app.example.com",
+    "http://localhost:3000",
+  ]);
 });
 
 test("every wrong variable is named at once", () => {

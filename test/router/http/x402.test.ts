@@ -4,52 +4,28 @@ import { decodePaymentRequiredHeader, decodePaymentResponseHeader } from "@x402/
 import OpenAI, { APIError } from "openai";
 import { privateKeyToAccount } from "viem/accounts";
 
-import { recoverSigner } from "../../../router/adapters/signer/receiptSigner.ts";
 import { paidRequestHash } from "../../../router/model/payment.ts";
 import { UsedNonces } from "../../../router/request/usedNonces.ts";
+import { ASKED_VALIDITY_SEC, LEAST_VALIDITY_SEC } from "../../../router/request/walletPayment.ts";
+import { delta, finish, role, usage } from "../../fakes/upstream.ts";
+import { ACCOUNT, BEARER, MODEL } from "../../fakes/world.ts";
 import {
-  ASKED_VALIDITY_SEC,
-  LEAST_VALIDITY_SEC,
-  type WalletRail,
-} from "../../../router/request/walletPayment.ts";
-import { runApp } from "../../fakes/app.ts";
-import { FakeFinder } from "../../fakes/finder.ts";
-import { answer, delta, finish, role, usage } from "../../fakes/upstream.ts";
-import { ACCOUNT, BEARER, fakeWorld, MODEL, sampleSnapshot } from "../../fakes/world.ts";
+  ESCROW,
+  PAYEE,
+  payment,
+  type PaymentOverrides,
+  runWalletRail,
+  STRICT,
+  WALLET,
+} from "../../fakes/walletRail.ts";
 import { payingFetch } from "../../fakes/x402.ts";
 
-const WALLET = privateKeyToAccount(`0x${"91".repeat(32)}`);
 const OTHER = privateKeyToAccount(`0x${"92".repeat(32)}`);
-const ESCROW = "0x1111111111111111111111111111111111111111";
-const PAYEE = "0x2222222222222222222222222222222222222222";
-const STRICT = 12;
 const messages = [{ role: "user" as const, content: "Hi" }];
 const BODY = { model: MODEL, messages, max_tokens: 10 };
 
 async function start(test: TestContext, balanceWei = 1_000_000n) {
-  const world = fakeWorld();
-  const strict = sampleSnapshot({
-    accountId: STRICT,
-    signer: WALLET.address,
-    strict: true,
-    balanceWei,
-    maxAppFeePct: 10,
-  });
-  const wallets: WalletRail = {
-    chainId: 31_337,
-    escrow: ESCROW,
-    payee: PAYEE,
-    nonces: new UsedNonces(world.clock, []),
-    finder: new FakeFinder(() => [strict]),
-    load: async (accountId) => {
-      if (accountId === STRICT) world.accounts.refresh(strict);
-      return accountId === STRICT ? strict : undefined;
-    },
-    recover: recoverSigner,
-  };
-  const app = await runApp(test, world, { wallets });
-  world.upstream.script(1, { answer: answer("Hello!", 3, 2) });
-  world.upstream.script(2, { answer: answer("Hello!", 3, 2) });
+  const app = await runWalletRail(test, balanceWei);
   const post = async (headers: Record<string, string> = {}, body: object = BODY) => {
     const response = await fetch(`${app.origin}/v1/chat/completions`, {
       method: "POST",
@@ -68,69 +44,7 @@ async function start(test: TestContext, balanceWei = 1_000_000n) {
   };
   const openai = (fetch: typeof globalThis.fetch): OpenAI =>
     new OpenAI({ baseURL: `${app.origin}/v1`, apiKey: "unused", maxRetries: 0, fetch });
-  return { ...app, world, post, openai, paying: (wallet = WALLET) => payingFetch(wallet, [ESCROW]) };
-}
-
-interface Overrides {
-  readonly from?: string;
-  readonly to?: string;
-  readonly value?: string;
-  readonly validAfter?: string;
-  readonly validBefore?: string;
-  readonly asset?: string;
-  readonly scheme?: string;
-  readonly signer?: typeof WALLET;
-  readonly signature?: string;
-}
-
-let nonces = 0;
-
-/** A payment as an x402 client makes it, or nearly. */
-async function payment(amount: string, overrides: Overrides = {}): Promise<Record<string, string>> {
-  const nowSec = Math.floor(Date.now() / 1000);
-  const authorization = {
-    from: WALLET.address as string,
-    to: PAYEE as string,
-    value: amount,
-    validAfter: "0",
-    validBefore: String(nowSec + ASKED_VALIDITY_SEC),
-    nonce: `0x${(++nonces).toString(16).padStart(64, "0")}`,
-    ...Object.fromEntries(
-      Object.entries(overrides).filter(
-        ([field]) => !["asset", "scheme", "signer", "signature"].includes(field),
-      ),
-    ),
-  };
-  const { signer = WALLET, signature, asset = ESCROW, scheme = "exact" } = overrides;
-  const signed = await signer.signTypedData({
-    domain: { name: "AI1NET Escrow", version: "1", chainId: 31_337, verifyingContract: ESCROW },
-    types: {
-      TransferWithAuthorization: [
-        { name: "from", type: "address" },
-        { name: "to", type: "address" },
-        { name: "value", type: "uint256" },
-        { name: "validAfter", type: "uint256" },
-        { name: "validBefore", type: "uint256" },
-        { name: "nonce", type: "bytes32" },
-      ],
-    },
-    primaryType: "TransferWithAuthorization",
-    message: authorization as never,
-  });
-  const payload = {
-    x402Version: 2,
-    accepted: {
-      scheme,
-      network: "eip155:31337",
-      asset,
-      amount,
-      payTo: PAYEE,
-      maxTimeoutSeconds: 1,
-      extra: {},
-    },
-    payload: { authorization, signature: signature ?? signed },
-  };
-  return { "payment-signature": Buffer.from(JSON.stringify(payload)).toString("base64") };
+  return { ...app, post, openai, paying: (wallet = WALLET) => payingFetch(wallet, [ESCROW]) };
 }
 
 describe("the wallet rail", () => {
@@ -233,7 +147,7 @@ describe("the wallet rail", () => {
   });
 
   const nowSec = Math.floor(Date.now() / 1000);
-  const refusals: readonly (readonly [string, Overrides, string])[] = [
+  const refusals: readonly (readonly [string, PaymentOverrides, string])[] = [
     ["one that has expired", { validBefore: String(nowSec - 1) }, "expired"],
     [
       "one that expires before the request may end",
