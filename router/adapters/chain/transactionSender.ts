@@ -48,6 +48,8 @@ const BUMP_PCT = 130n;
 /** Nodes take no replacement that pays less than a tenth more. */
 const LEAST_BUMP_PCT = 110n;
 const MAX_BUMPS_AT_ONCE = 12;
+/** So often in a row must the chain lack a transaction before ours, or it is only a node that lags. */
+const MISSING_LOOKS = 5;
 /** So often at least is a transaction that waits sent once more as it is. */
 const LONGEST_REPEAT_MS = 5_000;
 
@@ -69,6 +71,8 @@ interface Sent {
   fees: Fees;
   /** When the last one was made, ms. */
   sentAtMs: number;
+  /** Looks in a row that found the settler's earlier transactions gone. */
+  missingLooks: number;
   /** The last transaction that was sent. */
   serialized: Hex | undefined;
 }
@@ -172,6 +176,7 @@ export class TransactionSender {
       hashes: [],
       fees: await this.#marketFees(),
       sentAtMs: Date.now(),
+      missingLooks: 0,
       serialized: undefined,
     };
     try {
@@ -315,8 +320,12 @@ export class TransactionSender {
       }
       if (receipt) return { status: "refused", reason: await this.#whyReverted(sent.call) };
     }
+    // The chain went back to before ours, and nobody may have what was there any more: behind such a gap ours would wait
+    // for ever. The caller asks the contracts what is missing, and sends that once more.
+    sent.missingLooks = mined < sent.nonce ? sent.missingLooks + 1 : 0;
+    const isBehindAGap = sent.missingLooks >= MISSING_LOOKS;
     // Another transaction took the nonce: the caller asks the contracts whether it was an earlier process's with this call.
-    return mined > sent.nonce ? { status: "unknown", txHash: undefined } : undefined;
+    return mined > sent.nonce || isBehindAGap ? { status: "unknown", txHash: undefined } : undefined;
   }
 
   async #receipt(hash: Hex): Promise<TransactionReceipt | undefined> {

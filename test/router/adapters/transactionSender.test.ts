@@ -183,4 +183,25 @@ describe("a settlement transaction", () => {
     isPoor = false;
     assert.equal((await chain.settle(bytes)).status, "mined");
   });
+
+  it("does not wait behind one that a reorganization took back", async () => {
+    const chain = await anvil.open({ settleTimeoutMs: 60_000 });
+    const batchNo = await chain.nextBatchNo();
+    const first = await oneRow();
+    assert.equal((await chain.settle(first)).status, "mined");
+    await anvil.call("evm_setAutomine", false);
+    const second = await oneRow();
+    const settling = chain.settle(second);
+    await untilPooled();
+    await anvil.call("anvil_reorg", 1, []);
+    await anvil.call("anvil_dropAllTransactions");
+    await anvil.call("evm_mine");
+    assert.equal(await chain.nextBatchNo(), batchNo, "the first one is gone");
+    const timeout = AbortSignal.timeout(10_000);
+    const isLate = new Promise((resolve) => timeout.addEventListener("abort", () => resolve("late")));
+    assert.deepEqual(await Promise.race([settling, isLate]), { status: "unknown", txHash: undefined });
+    await anvil.call("evm_setAutomine", true);
+    for (const bytes of [first, second]) assert.equal((await chain.settle(bytes)).status, "mined");
+    assert.equal(await chain.nextBatchNo(), batchNo + 2);
+  });
 });
