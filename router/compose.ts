@@ -36,14 +36,18 @@ import { Sessions } from "./http/sessions.ts";
 import { Catalog } from "./market/catalog.ts";
 import { FollowKeys } from "./market/followKeys.ts";
 import { loadAccounts } from "./market/loadAccounts.ts";
+import { FollowReviews } from "./market/followReviews.ts";
 import { ModelQuality } from "./market/modelQuality.ts";
+import { Opinions } from "./market/opinions.ts";
 import { SessionHomes } from "./market/sessionHomes.ts";
 import { Watch } from "./market/watch.ts";
 import { AccountBook } from "./model/account.ts";
+import { FEEDBACK_MS, MOST_FEEDBACK } from "./model/feedback.ts";
 import type { Funds } from "./model/funds.ts";
 import { BookFunds } from "./model/bookFunds.ts";
 import { KeyBook } from "./model/keyBook.ts";
 import { minWei } from "./model/money.ts";
+import { parseReceiptId } from "./model/receipt.ts";
 import { startDayOf } from "./model/period.ts";
 import type {
   Clock,
@@ -147,6 +151,12 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     app: (appId) => catalog.app(appId),
   });
 
+  const quality = new ModelQuality();
+  const opinions = new Opinions({ quality, modelOf: (listingId) => catalog.listing(listingId)?.modelId });
+  for (const each of await store.feedback(systemClock.nowMs() - FEEDBACK_MS, MOST_FEEDBACK))
+    opinions.heard(each);
+  const reviews = new FollowReviews({ desk: chain.reviews, opinions, log, pollMs: 5 * config.pollMs });
+
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   marketMetrics(registry, catalog);
@@ -219,7 +229,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
       clock: systemClock,
       metrics,
       logger: log,
-      quality: new ModelQuality(),
+      quality,
       homes: new SessionHomes(() => systemClock.nowMs()),
       usageComparison: new UsageComparison({ market: catalog, metrics, logger: log, random: Math.random }),
       random: Math.random,
@@ -232,6 +242,8 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     finder: chain.finder,
     relay: chain.relay,
     exits: chain.exits,
+    opinions,
+    reviews: chain.reviews,
     wallets: {
       chainId: config.chainId,
       escrow: chain.contracts.escrow,
@@ -279,6 +291,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
   watch.start();
   settlement.start();
   answers.start();
+  reviews.start();
   retention?.start();
   storage.follow(
     new FollowKeys({
@@ -291,6 +304,11 @@ export async function compose(config: Config, log: Logger = createLogger(config.
       loadAccount: (accountId) => watch.loadAccount(accountId),
       isLoaded: (accountId) => accounts.snapshot(accountId) !== undefined,
     }),
+    async (name) => {
+      const id = parseReceiptId(name);
+      const feedback = id && (await store.feedbackOn(id.accountId, id.seq));
+      if (feedback) opinions.heard(feedback);
+    },
   );
   const url = await listen(server, config);
   // Takes a third of a second of the event loop: better now than in the first request that needs it.
@@ -310,6 +328,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     await within(CUT_OFF_MS, gate.drain());
     await settlement.stop();
     await answers.stop();
+    await reviews.stop();
     await retention?.stop();
     if (!journal.failure() && !(await settlement.flush(config.drainMs)))
       log.warn({}, "router: not everything is settled; the next start goes on");
@@ -398,7 +417,7 @@ interface Storage {
   readonly funds: Funds;
   readonly rateLimits: RateLimits;
   /** Takes in what other routers do from here on. */
-  follow(keys: FollowKeys): void;
+  follow(keys: FollowKeys, onFeedback: (receiptId: string) => Promise<void>): void;
   close(): Promise<void>;
 }
 
@@ -442,13 +461,16 @@ async function openStorage(
       dropOld: dropOldRows(database, () => leadership.isLeader(), kept),
       funds,
       rateLimits: postgresRateLimits(database),
-      follow: (keys) => {
+      follow: (keys, onFeedback) => {
         funds.start();
         notices = postgresNotices({
           database,
           log,
-          onNotice: (text) =>
-            text.startsWith("lease ") ? funds.giveBack(text.slice("lease ".length)) : keys.changed(),
+          onNotice: async (text) => {
+            const [what, name = ""] = text.split(" ", 2);
+            if (what === "lease") return funds.giveBack(text.slice("lease ".length));
+            return what === "feedback" ? onFeedback(name) : keys.changed();
+          },
           onConnect: () => keys.changed(),
         });
       },

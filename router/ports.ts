@@ -2,6 +2,7 @@
 import type { AccountSnapshot } from "./model/account.ts";
 import type { Hex } from "./model/bytes.ts";
 import type { Candidate } from "./model/candidate.ts";
+import type { Feedback, Review } from "./model/feedback.ts";
 import type { KeyDay } from "./model/keyDay.ts";
 import type { App, MarketSnapshot, Model } from "./model/market.ts";
 import type { Wei } from "./model/money.ts";
@@ -120,6 +121,12 @@ export interface Store {
   /** A session that was not ended; it may have expired. */
   session(tokenHash: Hex): Promise<Session | undefined>;
   receipt(accountId: number, seq: number): Promise<StoredReceipt | undefined>;
+  /** What callers thought of their requests since then: the latest `limit`, in order of time. */
+  feedback(sinceMs: number, limit: number): Promise<readonly Feedback[]>;
+  /** What was said of a row. */
+  feedbackOn(accountId: number, seq: number): Promise<Feedback | undefined>;
+  /** Texts of reviews, by their hashes. */
+  reviewTexts(hashes: readonly Hex[]): Promise<ReadonlyMap<Hex, string>>;
   /** The wallet's authorization of a row; undefined for a row that has none. */
   payment(accountId: number, seq: number): Promise<PaymentAuthorization | undefined>;
   /** Payments that were used and are valid after `sec`. */
@@ -262,6 +269,23 @@ export interface RowProof {
   readonly siblings: readonly Hex[];
   readonly commitment: Hex;
   readonly txHash: Hex | undefined;
+}
+
+/** A review that its account's owner has signed. */
+export interface SignedReview {
+  readonly proof: RowProof;
+  readonly rating: number;
+  readonly textHash: Hex;
+  /** Unix s. */
+  readonly deadlineSec: number;
+  readonly signature: Hex;
+}
+
+export interface ReviewDesk {
+  /** Reviews that were not reported yet, in order; `reorganized`: what was reported before is to be forgotten. */
+  look(): Promise<{ readonly reviews: readonly Review[]; readonly reorganized: boolean }>;
+  /** Sends it and waits; `busy`: another router sends, or enough was paid for in this hour. */
+  relay(review: SignedReview): Promise<SentResult | "busy">;
 }
 
 /** Shows a row on chain; undefined until its batch is settled. */

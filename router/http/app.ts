@@ -11,12 +11,14 @@ import { activityRoutes } from "./routes/activity.ts";
 import { compareRoutes } from "./routes/compare.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { exitRoutes } from "./routes/exits.ts";
+import { feedbackRoutes } from "./routes/feedback.ts";
 import { inferenceRoutes } from "./routes/inference.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { providerRoutes } from "./routes/provider.ts";
 import { receiptRoutes } from "./routes/receipts.ts";
+import { reviewRoutes } from "./routes/reviews.ts";
 import { topupRoutes } from "./routes/topup.ts";
 import { walletRoutes } from "./routes/wallet.ts";
 
@@ -65,7 +67,9 @@ export function createApp(deps: AppDeps): Application {
   const described = [
     ...inferenceRoutes(deps),
     ...compareRoutes(deps),
+    ...reviewRoutes(deps),
     ...modelRoutes(deps),
+    ...feedbackRoutes(deps),
     ...activityRoutes(deps),
     ...receiptRoutes(deps),
     ...accountRoutes(deps),

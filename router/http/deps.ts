@@ -1,4 +1,5 @@
 import type { Catalog } from "../market/catalog.ts";
+import type { Opinions } from "../market/opinions.ts";
 import type { Hex } from "../model/bytes.ts";
 import type { Wei } from "../model/money.ts";
 import type {
@@ -8,6 +9,7 @@ import type {
   ProveRow,
   RefuseEndpoint,
   Relay,
+  ReviewDesk,
   Store,
   TraceRequest,
   VerifyEndpoint,
@@ -31,6 +33,7 @@ export interface Network {
     readonly token: Hex;
     readonly disputes: Hex;
     readonly challenges: Hex;
+    readonly reviews: Hex;
   };
   readonly minDepositWei: Wei;
 }
@@ -46,6 +49,8 @@ export interface AppDeps {
   readonly sessions: Sessions;
   readonly relay: Relay;
   readonly exits: ExitDesk;
+  readonly opinions: Opinions;
+  readonly reviews: Pick<ReviewDesk, "relay">;
   readonly network: Network;
   /** Takes payments from wallets; undefined: API keys only. */
   readonly wallets: WalletRail | undefined;

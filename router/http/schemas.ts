@@ -1,6 +1,7 @@
 /** What request bodies must look like, as far as anything here depends on them. All else goes to the provider as it is. */
 import { z } from "zod";
 import { isObject } from "../model/chat.ts";
+import { MOST_STARS } from "../model/feedback.ts";
 import { MEASURED_FORMATS } from "../model/audioClock.ts";
 import { MAX_UNITS } from "../model/offer.ts";
 import { parseTokens } from "../model/money.ts";
@@ -390,6 +391,36 @@ export const DepositFields = z
       [authorization, permit, sweep].filter((way) => way !== undefined).length === 1,
     "give one of `authorization`, `permit` and `sweep`",
   );
+
+/** By the receipt's own id, or its request's. */
+const receiptName = z.string().min(1).max(100);
+const stars = z.int().min(1).max(MOST_STARS);
+
+export const FeedbackFields = z.strictObject({
+  id: receiptName,
+  rating: stars,
+  /** What the request was about; default: what the model is for. */
+  task: z.enum(TASKS).optional(),
+});
+
+export const ReviewFields = z.strictObject({
+  id: receiptName,
+  rating: stars,
+  text: z
+    .string()
+    .min(1)
+    .max(2_000)
+    .refine((text) => text.isWellFormed(), "must be well-formed Unicode")
+    .optional(),
+  /** Unix s; of what was signed. */
+  deadline: z
+    .int()
+    .min(0)
+    .max(2 ** 40 - 1)
+    .optional(),
+  /** Of the account's owner, under the typed data that the same request without it is answered with. */
+  signature: signature.optional(),
+});
 
 const u24 = z.int().min(1).max(MAX_UNITS);
 

@@ -22,6 +22,7 @@ export class Catalog implements Market {
   readonly #health = new Map<number, Health>();
   #snapshot = NOTHING;
   #modelsByName = new Map<string, Model>();
+  #modelsById = new Map<number, Model>();
   #listings = new Map<number, Listing>();
   #providers = new Map<number, Provider>();
   #apps = new Map<number, App>();
@@ -37,6 +38,7 @@ export class Catalog implements Market {
   refresh(snapshot: MarketSnapshot): void {
     this.#snapshot = snapshot;
     this.#modelsByName = new Map(snapshot.models.map((model) => [model.name, model]));
+    this.#modelsById = new Map(snapshot.models.map((model) => [model.modelId, model]));
     this.#listings = new Map(snapshot.listings.map((listing) => [listing.listingId, listing]));
     this.#providers = new Map(snapshot.providers.map((provider) => [provider.providerId, provider]));
     this.#apps = new Map(snapshot.apps.map((app) => [app.appId, app]));
@@ -54,10 +56,9 @@ export class Catalog implements Market {
   /** Puts offers and endpoints together, so that a request finds them ready. */
   #match(): void {
     const candidates = new Map<number, Candidate[]>();
-    const models = new Map(this.#snapshot.models.map((model) => [model.modelId, model]));
     for (const offer of this.#snapshot.offers) {
       const endpoint = this.#endpoints.get(offer.listingId);
-      const model = models.get(offer.modelId);
+      const model = this.#modelsById.get(offer.modelId);
       if (!endpoint || !model) continue;
       const providerStakeWei = this.#providers.get(offer.providerId)?.stakeWei ?? 0n;
       const health = this.#healthOf(offer.listingId);
@@ -77,6 +78,16 @@ export class Catalog implements Market {
 
   model(name: string): Model | undefined {
     return this.#modelsByName.get(name);
+  }
+
+  modelById(modelId: number): Model | undefined {
+    return this.#modelsById.get(modelId);
+  }
+
+  /** Every listing of a model, whether it has offers or not. */
+  listingsOf(modelId: number): ReadonlySet<number> {
+    const listings = this.#snapshot.listings.filter((listing) => listing.modelId === modelId);
+    return new Set(listings.map(({ listingId }) => listingId));
   }
 
   candidates(modelId: number): readonly Candidate[] {

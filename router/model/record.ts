@@ -1,4 +1,5 @@
 import type { Hex } from "./bytes.ts";
+import type { Feedback } from "./feedback.ts";
 import type { KeyDay } from "./keyDay.ts";
 import type { Wei } from "./money.ts";
 import type { PaymentAuthorization } from "./payment.ts";
@@ -74,6 +75,9 @@ export type JournalRecord =
   | { readonly kind: "keyRevoked"; readonly keyId: string; readonly atMs: number }
   /** What keys had spent in records that were dropped. */
   | { readonly kind: "keyDays"; readonly days: readonly KeyDay[] }
+  | { readonly kind: "feedback"; readonly feedback: Feedback }
+  /** What stands behind the hash of a review on chain. */
+  | { readonly kind: "reviewText"; readonly textHash: Hex; readonly text: string }
   | { readonly kind: "session"; readonly session: Session }
   | { readonly kind: "sessionEnded"; readonly tokenHash: Hex; readonly atMs: number }
   | { readonly kind: "endpoint"; readonly endpoint: Endpoint }

@@ -6,6 +6,7 @@ import { createApp } from "../../router/http/app.ts";
 import type { AppDeps } from "../../router/http/deps.ts";
 import { Gate } from "../../router/http/gate.ts";
 import { Sessions } from "../../router/http/sessions.ts";
+import { Opinions } from "../../router/market/opinions.ts";
 import { FakeExits } from "./exits.ts";
 import { FakeFinder } from "./finder.ts";
 import { FakeRelay } from "./relay.ts";
@@ -52,6 +53,11 @@ export async function runApp(
     }),
     relay: new FakeRelay(),
     exits: new FakeExits(),
+    opinions: new Opinions({
+      quality: world.quality,
+      modelOf: (listingId) => world.market.listing(listingId)?.modelId,
+    }),
+    reviews: { relay: async () => "busy" },
     wallets: undefined,
     network: {
       chainId: 31_337,
@@ -64,6 +70,7 @@ export async function runApp(
         token: OWNER,
         disputes: OWNER,
         challenges: OWNER,
+        reviews: OWNER,
       },
       minDepositWei: 1_000n,
     },

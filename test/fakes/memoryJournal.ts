@@ -101,6 +101,18 @@ export class MemoryStore implements Store {
     return [];
   }
 
+  async feedback(): Promise<[]> {
+    return [];
+  }
+
+  async feedbackOn(): Promise<undefined> {
+    return undefined;
+  }
+
+  async reviewTexts(): Promise<ReadonlyMap<never, never>> {
+    return new Map<never, never>();
+  }
+
   async payment(): Promise<undefined> {
     return undefined;
   }

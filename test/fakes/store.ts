@@ -1,3 +1,5 @@
+import type { Hex } from "../../router/model/bytes.ts";
+import type { Feedback } from "../../router/model/feedback.ts";
 import type { ApiKey, Endpoint, RecordedOutcome } from "../../router/model/record.ts";
 import type { PaymentAuthorization } from "../../router/model/payment.ts";
 import type { Session } from "../../router/model/session.ts";
@@ -29,6 +31,25 @@ export class FakeStore implements Store {
 
   async endpoints(): Promise<readonly Endpoint[]> {
     return this.#journal.facts.flatMap((fact) => (fact.kind === "endpoint" ? [fact.endpoint] : []));
+  }
+
+  async feedback(sinceMs: number, limit: number): Promise<readonly Feedback[]> {
+    const given = this.#journal.facts.flatMap((fact) => (fact.kind === "feedback" ? [fact.feedback] : []));
+    return [...new Map(given.map((each) => [`${each.accountId}-${each.seq}`, each])).values()]
+      .filter(({ atMs }) => atMs >= sinceMs)
+      .slice(-limit);
+  }
+
+  async feedbackOn(accountId: number, seq: number): Promise<Feedback | undefined> {
+    const isIts = (each: Feedback): boolean => each.accountId === accountId && each.seq === seq;
+    return (await this.feedback(0, Number.MAX_SAFE_INTEGER)).find(isIts);
+  }
+
+  async reviewTexts(hashes: readonly Hex[]): Promise<ReadonlyMap<Hex, string>> {
+    const { facts } = this.#journal;
+    const kept = facts.flatMap((fact) => (fact.kind === "reviewText" ? [fact] : []));
+    const wanted = kept.filter(({ textHash }) => hashes.includes(textHash));
+    return new Map(wanted.map(({ textHash, text }) => [textHash, text]));
   }
 
   async payment(accountId: number, seq: number): Promise<PaymentAuthorization | undefined> {

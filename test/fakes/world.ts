@@ -134,6 +134,7 @@ class FakeMetrics implements Metrics {
 }
 
 export interface FakeWorld extends World {
+  readonly quality: ModelQuality;
   readonly market: Catalog;
   readonly journal: FakeJournal;
   readonly upstream: FakeUpstream;

@@ -5,9 +5,7 @@ export const ledgerAbi = parseAbi([
   "function settle(uint24 operatorId, bytes batch)",
   "function nextBatchNo(uint24 operatorId) view returns (uint32)",
   "function commitmentOf(uint24 operatorId, uint32 batchNo) view returns (bytes32)",
-  "function maxPause() view returns (uint32)",
   "function challengeWindow() view returns (uint32)",
-  "function coolDown() view returns (uint32)",
   "function registry() view returns (address)",
   "function escrow() view returns (address)",
   "struct RowProof { uint24 operatorId; bytes header; bytes group; uint40 startSeq; uint128 shortfall; uint16 rowIndex; bytes32[] siblings; }",
@@ -91,6 +89,7 @@ export const escrowDepositAbi = parseAbi([
   "function depositAddress(Terms terms) view returns (address)",
   "function accountIdOf(Terms terms) view returns (uint32)",
   "function disputes() view returns (address)",
+  "function rewards() view returns (address)",
   "event Deposited(uint32 indexed accountId, address indexed from, uint96 amount)",
   "error Escrow_ZeroAmount()",
   "error Escrow_ZeroAddress()",
@@ -117,6 +116,7 @@ export const tokenAbi = parseAbi([
 export const depositAbi = [...escrowDepositAbi, ...tokenAbi];
 export const disputesAbi = parseAbi([
   "function challenges() view returns (address)",
+  "function settleWindow() view returns (uint32)",
   "function openClaims(uint24 operatorId) view returns (uint256)",
   "event SelfSettled(uint24 indexed operatorId, uint32 indexed accountId, uint32 indexed providerId, uint40 seq, bytes32 digest, uint32 offerId, uint32 appId, uint24 outputUnits, uint8 timing, uint40 servedAt, uint96 amount, uint96 taken, uint96 paid)",
 ]);
@@ -135,6 +135,25 @@ export const challengesAbi = parseAbi([
   "error Challenges_AuthorizationTooLow(uint256 value, uint256 needed)",
   "error Challenges_AuthorizationExpired(uint256 validAfter, uint256 validBefore)",
   "error Challenges_AuthorizationUsed(uint32 accountId, uint40 seq)",
+]);
+
+export const rewardsAbi = parseAbi(["function reviews() view returns (address)"]);
+
+/** What relaying a review needs, and what it may fail with. */
+export const reviewsAbi = parseAbi([
+  "struct RowProof { uint24 operatorId; bytes header; bytes group; uint40 startSeq; uint128 shortfall; uint16 rowIndex; bytes32[] siblings; }",
+  "function reviewFor(RowProof proof, uint8 rating, bytes32 textHash, uint256 deadline, bytes signature)",
+  "event Reviewed(uint32 indexed listingId, address indexed owner, uint256 indexed epoch, uint32 accountId, uint40 seq, uint8 rating, uint96 weight, bytes32 textHash)",
+  "error Reviews_BadRating(uint8 rating, uint8 min, uint8 max)",
+  "error Reviews_InvalidSignature(address owner)",
+  "error Reviews_Expired(uint256 deadline, uint256 timestamp)",
+  "error Reviews_OwnListing(address owner, uint32 listingId)",
+  "error Reviews_NothingPaid(uint32 accountId, uint40 seq)",
+  "error Reviews_LeftUnpaid(uint32 accountId, uint40 seq, uint256 unpaid)",
+  "error Reviews_Refunded(uint32 accountId, uint40 seq, uint96 refunded)",
+  "error Reviews_RowUsed(uint32 accountId, uint40 seq)",
+  "error Reviews_AlreadyReviewed(address owner, uint32 listingId, uint256 epoch)",
+  "error Ledger_WrongProof(uint24 operatorId, uint32 batchNo)",
 ]);
 
 /** Everything that `Ledger.settle` may revert with, whichever contract it comes from. */

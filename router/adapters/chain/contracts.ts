@@ -1,6 +1,6 @@
 import { createPublicClient, type Hex, type PublicClient, type Transport } from "viem";
 
-import { disputesAbi, escrowAbi, escrowDepositAbi, ledgerAbi, registryAbi } from "./abi.ts";
+import { disputesAbi, escrowAbi, escrowDepositAbi, ledgerAbi, registryAbi, rewardsAbi } from "./abi.ts";
 
 /** A deployment: what stands behind a Ledger. */
 export interface Contracts {
@@ -10,6 +10,7 @@ export interface Contracts {
   readonly token: Hex;
   readonly disputes: Hex;
   readonly challenges: Hex;
+  readonly reviews: Hex;
   /** Seconds after its retirement for which an offer still prices what it served. */
   readonly graceSec: number;
   /** Seconds after its service in which a row has to settle. */
@@ -31,21 +32,18 @@ export async function findContracts(client: Client, ledger: Hex): Promise<Contra
     client.readContract({ address: ledger, abi: ledgerAbi, functionName: "registry" }),
     client.readContract({ address: ledger, abi: ledgerAbi, functionName: "escrow" }),
   ]);
-  const [token, disputes, graceSec, coolDownSec, maxPauseSec, challengeWindowSec] = await Promise.all([
+  const [token, disputes, rewards, graceSec, challengeWindowSec] = await Promise.all([
     client.readContract({ address: escrow, abi: escrowAbi, functionName: "token" }),
     client.readContract({ address: escrow, abi: escrowDepositAbi, functionName: "disputes" }),
+    client.readContract({ address: escrow, abi: escrowDepositAbi, functionName: "rewards" }),
     client.readContract({ address: registry, abi: registryAbi, functionName: "grace" }),
-    client.readContract({ address: ledger, abi: ledgerAbi, functionName: "coolDown" }),
-    client.readContract({ address: ledger, abi: ledgerAbi, functionName: "maxPause" }),
     client.readContract({ address: ledger, abi: ledgerAbi, functionName: "challengeWindow" }),
   ]);
-  const challenges = await client.readContract({
-    address: disputes,
-    abi: disputesAbi,
-    functionName: "challenges",
-  });
-  // After a pause every row has its whole window again before the next: that is what the cool-down is made of.
-  const settleWindowSec = coolDownSec - maxPauseSec;
+  const [challenges, settleWindowSec, reviews] = await Promise.all([
+    client.readContract({ address: disputes, abi: disputesAbi, functionName: "challenges" }),
+    client.readContract({ address: disputes, abi: disputesAbi, functionName: "settleWindow" }),
+    client.readContract({ address: rewards, abi: rewardsAbi, functionName: "reviews" }),
+  ]);
   return {
     ledger,
     registry,
@@ -53,6 +51,7 @@ export async function findContracts(client: Client, ledger: Hex): Promise<Contra
     token,
     disputes,
     challenges,
+    reviews,
     graceSec,
     settleWindowSec,
     challengeWindowSec,

@@ -8,6 +8,7 @@ import type {
   ExitDesk,
   Logger,
   Relay,
+  ReviewDesk,
   SignIn,
   VerifyEndpoint,
 } from "../../ports.ts";
@@ -20,6 +21,7 @@ import { exitDesk } from "./exitDesk.ts";
 import { findContracts, rpcClient, type Contracts } from "./contracts.ts";
 import { marketReader } from "./marketReader.ts";
 import { readAccount } from "./readAccount.ts";
+import { reviewDesk } from "./reviewDesk.ts";
 import { DepositRelay } from "./relay.ts";
 import { signIn } from "./signIn.ts";
 import { RpcPool, type RpcPoolOptions, type RpcStatus } from "./rpcPool.ts";
@@ -71,6 +73,7 @@ export interface OpenedChain extends Chain {
   readonly relay: Relay;
   readonly exits: ExitDesk;
   readonly challenges: ChallengeDesk;
+  readonly reviews: ReviewDesk;
 }
 
 /** Connects to the chain. @throws {WrongChain} when an endpoint is another one's, or has no Ledger */
@@ -107,6 +110,7 @@ export async function openChain(options: ChainOptions): Promise<OpenedChain> {
     signIn: signIn(client),
     exits: exitDesk(client, contracts),
     challenges: challengeDesk(client, contracts, operatorId, sender),
+    reviews: reviewDesk(client, contracts, sender, maySettle),
     finder: accountFinder(client, contracts, operatorId),
     blockNumber: () => client.getBlockNumber(),
     blockTimeSec: async () => Number((await client.getBlock({ blockTag: "latest" })).timestamp),

@@ -1,4 +1,6 @@
 import { dayOf } from "../../model/period.ts";
+import { FEEDBACK_MS, type Feedback } from "../../model/feedback.ts";
+import { receiptId } from "../../model/receipt.ts";
 import type { KeyDay } from "../../model/keyDay.ts";
 import type { ApiKey, BuiltBatch, Endpoint, Fact, JournalRecord } from "../../model/record.ts";
 import type { Session } from "../../model/session.ts";
@@ -12,6 +14,8 @@ export class BaseFacts {
   readonly #sessions = new Map<string, Session>();
   readonly #endpoints = new Map<number, Endpoint>();
   #lastBatch: BuiltBatch | undefined;
+  readonly #feedback = new Map<string, Feedback>();
+  readonly #reviewTexts = new Map<string, Extract<Fact, { kind: "reviewText" }>>();
   readonly #days = new Map<string, KeyDay>();
 
   take(record: JournalRecord): void {
@@ -36,6 +40,12 @@ export class BaseFacts {
         if (key) this.#keys.set(record.keyId, { ...key, revokedAtMs: key.revokedAtMs ?? record.atMs });
         return;
       }
+      case "feedback":
+        this.#feedback.set(receiptId(record.feedback), record.feedback);
+        return;
+      case "reviewText":
+        this.#reviewTexts.set(record.textHash, record);
+        return;
       case "session":
         this.#sessions.set(record.session.tokenHash, record.session);
         return;
@@ -74,6 +84,9 @@ export class BaseFacts {
     for (const session of this.#sessions.values())
       if (session.expiresAtMs > nowMs) facts.push({ kind: "session", session });
     for (const endpoint of this.#endpoints.values()) facts.push({ kind: "endpoint", endpoint });
+    for (const feedback of this.#feedback.values())
+      if (feedback.atMs >= nowMs - FEEDBACK_MS) facts.push({ kind: "feedback", feedback });
+    facts.push(...this.#reviewTexts.values());
     // The Ledger knows of it: a journal that did not would be taken for one that has lost its end.
     if (this.#lastBatch) facts.push({ kind: "batch", batch: this.#lastBatch });
     const days = this.#merged(dayOf(nowMs) - KEY_DAYS);

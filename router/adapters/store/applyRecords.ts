@@ -2,6 +2,7 @@ import type { SignedReceipt } from "../../model/receipt.ts";
 import type { BuiltBatch, Fact, JournalRecord, RecordedOutcome } from "../../model/record.ts";
 import { MOST_SESSIONS, type Session } from "../../model/session.ts";
 import { termsToText } from "../journal/recordText.ts";
+import { applyFeedback, applyReviewText } from "./opinionTables.ts";
 import type { Sql } from "./sql.ts";
 
 const DAY_MS = 86_400_000;
@@ -12,6 +13,7 @@ export const NOTICES = "ai1net";
 function noticeOf(fact: Fact): string | undefined {
   if (fact.kind === "key") return `key ${fact.key.keyId}`;
   if (fact.kind === "keyRevoked") return `key ${fact.keyId}`;
+  if (fact.kind === "feedback") return `feedback ${fact.feedback.accountId}-${fact.feedback.seq}`;
   if (fact.kind === "endpoint") return `endpoint ${fact.endpoint.listingId}`;
   return undefined;
 }
@@ -141,6 +143,12 @@ async function applyFact(sql: Sql, fact: Fact): Promise<void> {
           fact.days.map(({ spentWei }) => spentWei.toString()),
         ],
       );
+      return;
+    case "feedback":
+      await applyFeedback(sql, fact.feedback);
+      return;
+    case "reviewText":
+      await applyReviewText(sql, fact.textHash, fact.text);
       return;
     case "session":
       await applySession(sql, fact.session);

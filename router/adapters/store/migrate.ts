@@ -164,6 +164,22 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `ALTER TABLE batches ADD COLUMN final_at_ms bigint`,
     `UPDATE batches SET final_at_ms = extract(epoch FROM now()) * 1000 WHERE state = 'final'`,
   ],
+  [
+    // What payers thought of their requests: one word a row.
+    `CREATE TABLE feedback (
+      account_id bigint NOT NULL,
+      seq bigint NOT NULL,
+      owner text NOT NULL,
+      listing_id bigint NOT NULL,
+      model_id bigint NOT NULL,
+      task text,
+      rating smallint NOT NULL,
+      at_ms bigint NOT NULL,
+      PRIMARY KEY (account_id, seq)
+    )`,
+    `CREATE INDEX feedback_age ON feedback (at_ms)`,
+    `CREATE TABLE review_texts (text_hash text PRIMARY KEY, text text NOT NULL)`,
+  ],
 ];
 
 /** Any two routers agree on this number, so that one migrates and the others wait. */

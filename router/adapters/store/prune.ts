@@ -1,3 +1,4 @@
+import { FEEDBACK_MS } from "../../model/feedback.ts";
 import { NAME_MS } from "../../model/outcome.ts";
 import type { Database, Int } from "./sql.ts";
 
@@ -65,6 +66,7 @@ export async function prune(database: Database, times: PruneTimes): Promise<numb
   );
   await database.rows("DELETE FROM api_keys WHERE revoked_at_ms < $1", [beforeMs]);
   await database.rows("DELETE FROM served_names WHERE recorded_at_ms < $1", [nowMs - NAME_MS]);
+  await database.rows("DELETE FROM feedback WHERE at_ms < $1", [nowMs - FEEDBACK_MS]);
   // PGlite has nobody who would do it by itself; without, the space of deleted rows is not used again.
   if (pruned > 0)
     for (const table of ["receipts", "batches", "batch_slices"]) await database.rows(`VACUUM ${table}`);

@@ -1,3 +1,4 @@
+import { MOST_FEEDBACK } from "../../model/feedback.ts";
 import type { StoredReceipt } from "../../ports.ts";
 import type { Store } from "../../ports.ts";
 import type { FileJournal } from "../journal/fileJournal.ts";
@@ -35,6 +36,8 @@ export async function salvage(store: Store, journal: FileJournal): Promise<void>
   }
   for (const key of await store.keys()) await journal.adopt({ kind: "key", key });
   for (const endpoint of await store.endpoints()) await journal.adopt({ kind: "endpoint", endpoint });
+  for (const feedback of await store.feedback(0, MOST_FEEDBACK))
+    await journal.adopt({ kind: "feedback", feedback });
   for (const { batchNo, bytes, commitment, slices, builtAtMs } of await store.openBatches()) {
     await journal.adopt({ kind: "batch", batch: { batchNo, bytes, commitment, slices, builtAtMs } });
   }

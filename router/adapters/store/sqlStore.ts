@@ -2,6 +2,7 @@ import type { Hex } from "../../model/bytes.ts";
 import type { ApiKey, BatchSlice, Endpoint } from "../../model/record.ts";
 import type { BatchState, EndpointClaims, Store, StoredBatch, StoredReceipt } from "../../ports.ts";
 import { termsFromText } from "../journal/recordText.ts";
+import { opinionQueries } from "./opinionTables.ts";
 import type { Int, Sql } from "./sql.ts";
 
 /** Retries come soon: further back nobody looks. */
@@ -226,6 +227,7 @@ export function sqlStore(sql: Sql, operatorId: number, current: () => Promise<vo
         nonce: row.nonce,
         validBeforeSec: Number(row.valid_before),
       })),
+    ...opinionQueries(rows),
     receipt: async (accountId, seq) =>
       (await receipts("WHERE account_id = $1 AND seq = $2", [accountId, seq]))[0],
     outcome,

@@ -67,12 +67,12 @@ export function depositRoutes({ relay, network, chain, world }: AppDeps): Route[
       path: "/v1/network",
       handle({ res }) {
         const { chainId, operatorId, payee, contracts, minDepositWei } = network;
-        const { ledger, registry, escrow, token, disputes, challenges } = contracts;
+        const { ledger, registry, escrow, token, disputes, challenges, reviews } = contracts;
         sendJson(res, 200, {
           chain_id: chainId,
           operator_id: operatorId,
           payee,
-          contracts: { ledger, registry, escrow, token, disputes, challenges },
+          contracts: { ledger, registry, escrow, token, disputes, challenges, reviews },
           min_deposit: formatTokens(minDepositWei),
           min_deposit_wei: minDepositWei.toString(),
         });

@@ -1,4 +1,5 @@
 import type { Candidate, ListingHealth, Percentiles } from "../../model/candidate.ts";
+import type { Rated } from "../../market/opinions.ts";
 import type { Model } from "../../model/market.ts";
 import { formatTokens } from "../../model/money.ts";
 import type { Offer } from "../../model/offer.ts";
@@ -66,7 +67,7 @@ function retryAt(health: ListingHealth): number | null {
   return health.inFlightCap === 0 ? health.roomAtMs : null;
 }
 
-function endpointJson({ offer, endpoint, health }: Candidate) {
+function endpointJson({ offer, endpoint, health }: Candidate, rated: Rated | undefined) {
   const { msPerOutputUnit } = health;
   return {
     tag: String(offer.providerId),
@@ -89,6 +90,9 @@ function endpointJson({ offer, endpoint, health }: Candidate) {
     /** To the first content in seconds, and output units per second: p90 is what nine of ten did at least as well as. */
     latency_last_30m: percentiles(health.latencyMs, 1_000),
     throughput_last_30m: percentiles(health.throughput, 1),
+    /** Of the last month's reviews on chain, by the fee that their rows paid; 1 to 5. */
+    rating: round(rated?.average, 2),
+    reviews: rated?.count ?? 0,
     uptime_last_5m: round(health.uptime(5), 4),
     uptime_last_30m: round(health.uptime(30), 4),
     uptime_last_1d: round(health.uptime(1_440), 4),
@@ -107,7 +111,7 @@ function nameOf({ req }: Exchange): string {
   return Array.isArray(name) ? name.join("/") : (name ?? "");
 }
 
-export function modelRoutes({ catalog, world }: AppDeps): Route[] {
+export function modelRoutes({ catalog, world, opinions }: AppDeps): Route[] {
   const offersOf = (model: Model): readonly Candidate[] =>
     catalog.billableOffers(model.modelId, Math.floor(world.clock.nowMs() / 1000));
   const onSale = (): OnSale[] =>
@@ -188,7 +192,9 @@ export function modelRoutes({ catalog, world }: AppDeps): Route[] {
       path: "/v1/models/*name/endpoints",
       handle(exchange) {
         const model = find(nameOf(exchange));
-        const endpoints = offersOf(model).toSorted(cheapestFirst).map(endpointJson);
+        const endpoints = offersOf(model)
+          .toSorted(cheapestFirst)
+          .map((each) => endpointJson(each, opinions.rated(each.offer.listingId)));
         sendJson(exchange.res, 200, { data: { id: model.name, unit: model.unit, endpoints } });
       },
     },

@@ -1,7 +1,6 @@
 import { decodeBatch } from "../../model/batch.ts";
 import { fromHex } from "../../model/bytes.ts";
 import { formatTokens } from "../../model/money.ts";
-import { parseReceiptId } from "../../model/receipt.ts";
 import { FAILED } from "../../model/timing.ts";
 import type { StoredReceipt } from "../../ports.ts";
 import { receiptJson } from "../../request/receiptJson.ts";
@@ -9,6 +8,7 @@ import { notFound } from "../../request/refusal.ts";
 import { authorizeReader } from "../authorizeReader.ts";
 import type { AppDeps } from "../deps.ts";
 import { sendJson } from "../errors.ts";
+import { findReceipt } from "../findReceipt.ts";
 import type { Exchange, Route } from "../route.ts";
 
 /** A stored receipt as the API shows it. */
@@ -24,16 +24,8 @@ export function storedReceiptJson(stored: StoredReceipt) {
 
 export function receiptRoutes(deps: AppDeps): Route[] {
   const { store, proveRow } = deps;
-  /** The receipt that a route names, by its own id or by its request's, if it is the caller's own. */
-  const find = async ({ req }: Exchange): Promise<StoredReceipt> => {
-    const reads = await authorizeReader(deps, req.headers.authorization);
-    const name = String(req.params["id"]);
-    const outcome = name.startsWith("gen-") ? await store.outcome(name) : undefined;
-    const id = outcome ? outcome.receipts.at(-1)?.receipt : parseReceiptId(name);
-    const stored = id && (await reads(id.accountId)) ? await store.receipt(id.accountId, id.seq) : undefined;
-    if (!stored) throw notFound("there is no such receipt for the account of this key or wallet");
-    return stored;
-  };
+  const find = ({ req }: Exchange): Promise<StoredReceipt> =>
+    findReceipt(deps, req.headers.authorization, String(req.params["id"]));
   return [
     {
       method: "get",

@@ -127,8 +127,9 @@ describe("what is known of models", () => {
   it("is what was seen, once enough was", () => {
     const quality = new ModelQuality();
     for (let i = 0; i < 200; i++) {
-      quality.learn(model.modelId, "math", 0.2);
-      quality.learn(general.modelId, "math", 0.9);
+      const said = { voice: `caller ${i}`, task: "math" } as const;
+      quality.learn({ ...said, id: `a${i}`, modelId: model.modelId, score: 0.2 });
+      quality.learn({ ...said, id: `b${i}`, modelId: general.modelId, score: 0.9 });
     }
     assert.ok(quality.belief(model, "math").mean < 0.3);
     assert.ok(quality.belief(general, "math").mean > 0.8);
@@ -137,5 +138,38 @@ describe("what is known of models", () => {
       quality.belief(general, "write").mean < 0.6,
       "being good at one thing proves nothing about another",
     );
+  });
+
+  it("counts a voice three times at the most, with its average, however often it is raised", () => {
+    const quality = new ModelQuality();
+    const beliefOf = () => quality.belief(model, "math");
+    for (let i = 0; i < 1_000; i++)
+      quality.learn({ id: `loud ${i}`, voice: "loud", modelId: 1, task: "math", score: 0 });
+    const loud = beliefOf();
+    assert.equal(loud.trials, 23);
+    for (let i = 0; i < 9; i++)
+      quality.learn({ id: `quiet ${i}`, voice: `quiet ${i % 3}`, modelId: 1, task: "math", score: 1 });
+    assert.ok(beliefOf().mean > loud.mean);
+    assert.equal(beliefOf().trials, 32, "three others outweigh it");
+  });
+
+  it("is as if a rating had never been, when that is replaced or forgotten", () => {
+    const quality = new ModelQuality();
+    const before = quality.belief(model, "math");
+    const rating = { id: "11-0", voice: "a", modelId: 1, task: "math" } as const;
+    quality.learn({ ...rating, score: 0 });
+    quality.learn({ ...rating, score: 1 });
+    assert.equal(quality.belief(model, "math").trials, 21);
+    assert.ok(quality.belief(model, "math").mean > before.mean);
+    quality.forget("11-0");
+    assert.deepEqual(quality.belief(model, "math"), before);
+  });
+
+  it("takes a rating of no task for what the model is for", () => {
+    const quality = new ModelQuality();
+    const [math, write] = [quality.belief(model, "math").mean, quality.belief(model, "write").mean];
+    quality.learn({ id: "11-0", voice: "a", modelId: 1, task: undefined, score: 1 });
+    assert.ok(quality.belief(model, "math").mean > math);
+    assert.equal(quality.belief(model, "write").mean, write);
   });
 });
