@@ -13,11 +13,13 @@ import {
   type EndpointClaims,
 } from "../../ports.ts";
 import { guardedLookup, refuseUrl, type EndpointPolicy, type ResolveName } from "./endpointPolicy.ts";
+import { Deadline } from "./deadline.ts";
 import { clientError, inBandError, statusError, usageOf } from "./faults.ts";
 import { DEFAULT_LIMITS, type UpstreamLimits } from "./limits.ts";
 import { readBytes } from "./readBytes.ts";
 import { readClaims } from "./readClaims.ts";
 import { readEvents } from "./readEvents.ts";
+import { readWhole } from "./readWhole.ts";
 
 const NO_USAGE = { inputUnits: undefined, outputUnits: undefined, cachedUnits: undefined };
 /** Of a list of models. */
@@ -55,8 +57,7 @@ export class HttpUpstream implements Upstream {
   ): Promise<UpstreamAnswer> {
     const deadline = new Deadline(signal, this.#limits.totalMs);
     try {
-      const answer = await this.#post(endpoint, path, body, "application/json", deadline.signal);
-      const json = await this.#readObject(answer, endpoint);
+      const json = await this.#completeObject(endpoint, path, body, deadline);
       const failure = inBandError(json, endpoint);
       if (failure) throw failure;
       return { body: json, usage: usageOf(json) ?? NO_USAGE };
@@ -77,7 +78,7 @@ export class HttpUpstream implements Upstream {
     const deadline = new Deadline(signal, this.#limits.totalMs);
     const startedAtMs = performance.now();
     try {
-      const answer = await this.#post(endpoint, path, body, "text/event-stream", deadline.signal);
+      const answer = await this.#post(endpoint, path, body, "text/event-stream", deadline.signal());
       const type = String(answer.headers["content-type"] ?? "");
       if (!/^text\/event-stream\b/i.test(type)) {
         const json = await this.#readObject(answer, endpoint);
@@ -125,7 +126,7 @@ export class HttpUpstream implements Upstream {
     const deadline = new Deadline(signal, this.#limits.totalMs);
     const startedAtMs = performance.now();
     try {
-      const answer = await this.#post(endpoint, path, body, "*/*", deadline.signal);
+      const answer = await this.#post(endpoint, path, body, "*/*", deadline.signal());
       const contentType = String(answer.headers["content-type"] ?? "");
       if (!/^(?:audio\/[\w.+-]+|application\/octet-stream)\b/i.test(contentType)) {
         const json = await this.#readObject(answer, endpoint);
@@ -146,7 +147,7 @@ export class HttpUpstream implements Upstream {
     try {
       const answer = await this.#request(endpoint, "GET", "/models", undefined, accept, headersMs, limit);
       const { statusCode } = answer;
-      const list = statusCode === 200 ? await readJson(answer) : undefined;
+      const list = statusCode === 200 ? await readList(answer) : undefined;
       abandon(answer);
       // A server need not list its models; that it is one, and takes the key, is enough.
       const isFine = statusCode < 300 || statusCode === 404 || statusCode === 405 || statusCode === 429;
@@ -163,6 +164,31 @@ export class HttpUpstream implements Upstream {
     const pools = [...this.#pools.values()];
     this.#pools.clear();
     await Promise.all(pools.map(async (pool) => pool.destroy()));
+  }
+
+  async #completeObject(
+    endpoint: Endpoint,
+    path: string,
+    body: object,
+    deadline: Deadline,
+  ): Promise<Record<string, unknown>> {
+    const { origin, basePath } = this.#addressOf(endpoint);
+    const { statusCode, headers, text } = await readWhole(
+      this.#poolOf(origin),
+      {
+        path: basePath + path,
+        headers: this.#headers(endpoint, "application/json", true),
+        body: JSON.stringify(body),
+      },
+      {
+        headersMs: this.#headersMs(body),
+        mostBytes: this.#limits.mostAnswerBytes,
+        mostErrorBytes: MOST_ERROR_BYTES,
+      },
+      deadline,
+    );
+    if (statusCode === 200) return objectIn(text, endpoint);
+    throw statusError(statusCode, jsonIn(text), headers, endpoint);
   }
 
   async #post(
@@ -183,15 +209,10 @@ export class HttpUpstream implements Upstream {
       signal,
     );
     if (answer.statusCode === 200) return answer;
-    let reason: unknown;
-    try {
-      reason = JSON.parse(await readText(answer.body, MOST_ERROR_BYTES));
-    } catch {
-      // Whatever it says, the status says enough.
-    } finally {
-      abandon(answer);
-    }
-    throw statusError(answer.statusCode, reason, answer.headers, endpoint);
+    // Whatever it says, the status says enough.
+    const reason = await readText(answer.body, MOST_ERROR_BYTES).catch(() => "");
+    abandon(answer);
+    throw statusError(answer.statusCode, jsonIn(reason), answer.headers, endpoint);
   }
 
   async #request(
@@ -204,19 +225,23 @@ export class HttpUpstream implements Upstream {
     signal: AbortSignal,
   ): Promise<Answer> {
     const { origin, basePath } = this.#addressOf(endpoint);
-    const headers: Record<string, string> = { accept };
-    if (body !== undefined) headers["content-type"] = "application/json";
-    if (endpoint.apiKey !== undefined) headers["authorization"] = `Bearer ${endpoint.apiKey}`;
     return this.#poolOf(origin).request({
       method,
       path: basePath + path,
-      headers,
+      headers: this.#headers(endpoint, accept, body !== undefined),
       signal,
       body: body ?? null,
       headersTimeout: headersMs,
       // The reader of the body has limits of its own.
       bodyTimeout: 0,
     });
+  }
+
+  #headers({ apiKey }: Endpoint, accept: string, hasBody: boolean): Record<string, string> {
+    const headers: Record<string, string> = { accept };
+    if (hasBody) headers["content-type"] = "application/json";
+    if (apiKey !== undefined) headers["authorization"] = `Bearer ${apiKey}`;
+    return headers;
   }
 
   /** A stream answers at once; a whole answer begins only when all of it has been generated. */
@@ -262,50 +287,29 @@ export class HttpUpstream implements Upstream {
   }
 
   async #readObject(answer: Answer, endpoint: Endpoint): Promise<Record<string, unknown>> {
-    let json: unknown;
     try {
-      json = JSON.parse(await readText(answer.body, this.#limits.mostAnswerBytes));
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-      throw new UpstreamError("protocol", "an answer that is no JSON", { cause: error });
+      return objectIn(await readText(answer.body, this.#limits.mostAnswerBytes), endpoint);
     } finally {
       abandon(answer);
     }
-    if (!isObject(json))
-      throw new UpstreamError("protocol", `an answer of ${endpoint.upstreamModel} that is no object`);
-    return json;
   }
 }
 
-/** The limit on a whole request; also carries the caller's leaving. */
-class Deadline {
-  readonly #timeout = new AbortController();
-  readonly #timer: NodeJS.Timeout;
-  readonly #caller: AbortSignal;
-  readonly #leave = (): void => this.#timeout.abort();
+/** An answer's text as the object that it has to be. @throws {UpstreamError} `protocol` */
+function objectIn(text: string, endpoint: Endpoint): Record<string, unknown> {
+  const json = jsonIn(text);
+  if (json === undefined) throw new UpstreamError("protocol", "an answer that is no JSON");
+  if (!isObject(json))
+    throw new UpstreamError("protocol", `an answer of ${endpoint.upstreamModel} that is no object`);
+  return json;
+}
 
-  constructor(caller: AbortSignal, totalMs: number) {
-    this.#caller = caller;
-    this.#timer = setTimeout(this.#leave, totalMs);
-    if (caller.aborted) this.#leave();
-    else caller.addEventListener("abort", this.#leave, { once: true });
-  }
-
-  get signal(): AbortSignal {
-    return this.#timeout.signal;
-  }
-
-  clear(): void {
-    clearTimeout(this.#timer);
-    this.#caller.removeEventListener("abort", this.#leave);
-  }
-
-  /** An abort that was not the caller's was this limit. */
-  explain(error: UpstreamError): UpstreamError {
-    if (this.#caller.aborted) return new UpstreamError("aborted", "the caller left", { cause: error });
-    return this.#timeout.signal.aborted
-      ? new UpstreamError("timeout", "the whole request took too long", { cause: error })
-      : error;
+/** Undefined when it is no JSON. */
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
   }
 }
 
@@ -329,11 +333,11 @@ function letEnd(answer: Answer): void {
 }
 
 /** An answer that need not be JSON, nor short. */
-async function readJson(answer: Answer): Promise<unknown> {
+async function readList(answer: Answer): Promise<unknown> {
   try {
-    return JSON.parse(await readText(answer.body, MOST_LIST_BYTES));
+    return jsonIn(await readText(answer.body, MOST_LIST_BYTES));
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof UpstreamError) return undefined;
+    if (error instanceof UpstreamError) return undefined;
     throw error;
   }
 }
