@@ -1,11 +1,9 @@
-import type { SignedReceipt } from "../../model/receipt.ts";
 import type { BuiltBatch, Fact, JournalRecord, RecordedOutcome } from "../../model/record.ts";
 import { MOST_SESSIONS, type Session } from "../../model/session.ts";
 import { termsToText } from "../journal/recordText.ts";
+import { addReceipts } from "./addReceipts.ts";
 import { applyFeedback, applyReviewText } from "./opinionTables.ts";
 import type { Sql } from "./sql.ts";
-
-const DAY_MS = 86_400_000;
 
 /** The channel on which routers of one database hear of each other's facts, when a transaction commits. */
 export const NOTICES = "ai1net";
@@ -30,59 +28,10 @@ export async function applyRecords(sql: Sql, records: readonly JournalRecord[]):
   }
 }
 
-/**
- * An array as PostgreSQL writes it. One text per column instead of a value per row: that is what it costs to hand a
- * thousand rows to the store's thread.
- */
-function arrayLiteral(items: readonly (string | number)[]): string {
-  const texts = items.map((item) => {
-    const isPlain = typeof item === "number" || (/^[\w.:/-]+$/.test(item) && !/^null$/i.test(item));
-    return isPlain ? item : `"${item.replaceAll(/["\\]/g, "\\$&")}"`;
-  });
-  return `{${texts.join(",")}}`;
-}
-
 /** Receipts come in order of each account's sequence. */
 async function applyOutcomes(sql: Sql, outcomes: readonly RecordedOutcome[]): Promise<void> {
   const rows = outcomes.flatMap((outcome) => outcome.receipts.map((signed) => ({ outcome, ...signed })));
-  const column = (of: (row: SignedReceipt & { outcome: RecordedOutcome }) => string | number): string =>
-    arrayLiteral(rows.map(of));
-  // Only rows that are new count for their keys, so that nothing is counted twice.
-  await sql.rows(
-    `WITH added AS (
-       INSERT INTO receipts (account_id, seq, offer_id, app_id, input_units, output_units, timing, amount, request_hash,
-         response_hash, served_at, signature, request_id, key_id, model, recorded_at_ms, app_fee)
-       SELECT a, s, o, p, i, u, t, m, decode(q, 'hex'), decode(r, 'hex'), v, decode(g, 'hex'), d, k, n, c, f
-       FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::integer[], $7::smallint[],
-         $8::numeric[], $9::text[], $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[],
-         $16::bigint[], $17::numeric[]) AS new (a, s, o, p, i, u, t, m, q, r, v, g, d, k, n, c, f)
-       ON CONFLICT DO NOTHING
-       RETURNING key_id, recorded_at_ms, amount + app_fee AS cost)
-     INSERT INTO key_days SELECT key_id, recorded_at_ms / ${DAY_MS}, sum(cost) FROM added WHERE cost > 0 GROUP BY 1, 2
-       ORDER BY 1, 2
-     ON CONFLICT (key_id, day) DO UPDATE SET spent = key_days.spent + excluded.spent`,
-    [
-      column(({ receipt }) => receipt.accountId),
-      column(({ receipt }) => receipt.seq),
-      column(({ receipt }) => receipt.offerId),
-      column(({ receipt }) => receipt.appId),
-      column(({ receipt }) => receipt.inputUnits),
-      column(({ receipt }) => receipt.outputUnits),
-      column(({ receipt }) => receipt.timing),
-      column(({ receipt }) => receipt.amountWei.toString()),
-      column(({ receipt }) => receipt.requestHash.slice(2)),
-      column(({ receipt }) => receipt.responseHash.slice(2)),
-      column(({ receipt }) => receipt.servedAtSec),
-      column(({ signature }) => signature.slice(2)),
-      column(({ outcome }) => outcome.requestId),
-      column(({ outcome }) => outcome.keyId),
-      column(({ outcome }) => outcome.model),
-      column(({ outcome }) => outcome.recordedAtMs),
-      column(({ outcome, receipt }) =>
-        (receipt === outcome.receipts.at(-1)?.receipt ? (outcome.appFeeWei ?? 0n) : 0n).toString(),
-      ),
-    ],
-  );
+  await addReceipts(sql, rows);
   await applyPayments(sql, outcomes);
   // A name that has expired may be used again: the later one counts.
   const named = [...new Map(outcomes.map((outcome) => [outcome.name, outcome])).values()].filter(

@@ -8,6 +8,8 @@ export interface Question {
   /** Undefined: close. */
   readonly text: string | undefined;
   readonly values: readonly unknown[];
+  /** What `COPY ... FROM '/dev/blob'` reads. */
+  readonly copied?: string;
 }
 
 export interface Answer {
@@ -23,10 +25,11 @@ if (!port) throw new Error("pgliteWorker.ts is a thread, no program");
 const opening = PGlite.create({ dataDir: workerData as string });
 opening.catch(() => {});
 
-async function answer({ id, text, values }: Question): Promise<Answer> {
+async function answer({ id, text, values, copied }: Question): Promise<Answer> {
   try {
     const pglite = await opening;
-    if (text !== undefined) return { id, rows: (await pglite.query(text, [...values])).rows };
+    const options = copied === undefined ? undefined : { blob: new Blob([copied]) };
+    if (text !== undefined) return { id, rows: (await pglite.query(text, [...values], options)).rows };
     await pglite.close();
     return { id, rows: [] };
   } catch (error) {
