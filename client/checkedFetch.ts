@@ -1,7 +1,9 @@
 import { hexToBigInt, parseUnits, type Hex, type PublicClient } from "viem";
+import { AnswerEvents, columnOf, isObject, receiptIn, type Fields } from "./answerEvents.ts";
 import { ReceiptViolation, type Evidence } from "./evidence.ts";
 import { requestHash, responseHash } from "./hashes.ts";
 import type { Network } from "./network.ts";
+import { sentOf, type Sent } from "./sentRequest.ts";
 import { verifyReceipt } from "./verifyReceipt.ts";
 
 export interface CheckedFetchOptions {
@@ -11,64 +13,10 @@ export interface CheckedFetchOptions {
   readonly keep?: (evidence: Evidence) => void;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-/** A request as it went out. */
-interface Sent {
-  readonly url: string;
-  readonly body: unknown;
-  readonly payment: { readonly nonce: Hex; readonly valueWei: bigint } | undefined;
-}
-
 const MOST_REMEMBERED = 100_000;
 const TOKEN_DECIMALS = 18;
 
-const isObject = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
-
-/** The payment of a request on the wallet rail, out of its x402 header. */
-function paymentOf(headers: Headers): Sent["payment"] {
-  const header = headers.get("payment-signature");
-  if (header === null) return undefined;
-  const { payload } = JSON.parse(atob(header)) as {
-    payload: { authorization: { nonce: Hex; value: string } };
-  };
-  const { nonce, value } = payload.authorization;
-  return { nonce, valueWei: BigInt(value) };
-}
-
-async function sentOf(request: Request): Promise<Sent> {
-  const text = await request.clone().text();
-  return {
-    url: request.url,
-    body: text === "" ? undefined : JSON.parse(text),
-    payment: paymentOf(request.headers),
-  };
-}
-
-/** Collects the JSON of server-sent events as their bytes pass by. */
-class Events {
-  readonly bodies: Fields[] = [];
-  /** True once the end is here: the event with the receipt, or the mark after the last one. */
-  isOver = false;
-  #decoder = new TextDecoder();
-  #rest = "";
-
-  take(bytes: Uint8Array): void {
-    const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split("\n");
-    this.#rest = lines.pop() ?? "";
-    for (const line of lines) {
-      const data = /^data: ?(.*?)\r?$/.exec(line)?.[1];
-      if (data === "[DONE]") this.isOver = true;
-      if (data?.startsWith("{") !== true) continue;
-      const body = JSON.parse(data) as Fields;
-      this.bodies.push(body);
-      if (receiptIn(body) !== undefined) this.isOver = true;
-    }
-  }
-}
 
 /**
  * A `fetch` that checks what paid answers cost. Each must carry a receipt that a key of the operator's signed, priced by
@@ -123,9 +71,16 @@ export function checkedFetch(
       fail("request", "the receipt is for another request");
     // An answer with nothing in it costs nothing, and its receipt commits to nothing.
     const isFree = receipt.timing === 0 && hexToBigInt(receipt.responseHash) === 0n;
-    const expected = responseHash(new URL(sent.url).pathname, bodies);
+    const expected = responseHash(sent.path, bodies);
     if (!isFree && expected !== undefined && receipt.responseHash !== expected)
       fail("response", "the receipt is for another answer");
+  }
+
+  /** Of a comparison each column by itself. */
+  async function checkAll(sent: readonly Sent[], bodies: readonly Fields[]): Promise<void> {
+    const [only, ...more] = sent;
+    if (only && more.length === 0) return check(only, bodies);
+    for (const [column, asked] of sent.entries()) await check(asked, columnOf(bodies, column));
   }
 
   return async (input, init) => {
@@ -136,15 +91,17 @@ export function checkedFetch(
     const response = await send(request);
     const type = response.headers.get("content-type") ?? "";
     const isPaid =
-      sent && response.ok && /\/v1\/(?:chat\/|responses|completions|embeddings|images|audio)/.test(sent.url);
+      sent &&
+      response.ok &&
+      /\/v1\/(?:chat\/|responses|completions|embeddings|images|audio|compare)/.test(request.url);
     if (!isPaid || !response.body) return response;
     if (type.includes("text/event-stream")) {
-      const events = new Events();
+      const events = new AnswerEvents(sent.length);
       let isChecked = false;
       const end = async (): Promise<void> => {
         if (isChecked) return;
         isChecked = true;
-        await check(sent, events.bodies);
+        await checkAll(sent, events.bodies);
       };
       const watched = response.body.pipeThrough(
         new TransformStream<Uint8Array, Uint8Array>({
@@ -160,12 +117,7 @@ export function checkedFetch(
       return new Response(watched, response);
     }
     const text = await response.text();
-    if (type.includes("json")) await check(sent, [JSON.parse(text) as Fields]);
+    if (type.includes("json")) await checkAll(sent, [JSON.parse(text) as Fields]);
     return new Response(text, response);
   };
-}
-
-/** Where an answer or its last event has its receipt. */
-function receiptIn(body: Fields): unknown {
-  return body["receipt"] ?? (isObject(body["response"]) ? body["response"]["receipt"] : undefined);
 }

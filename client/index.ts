@@ -8,6 +8,7 @@ export { ReceiptViolation, type Evidence } from "./evidence.ts";
 export { cancelExit, exitOf, requestExit, withdraw, type ExitState } from "./exit.ts";
 export { contentHash, requestHash, responseHash } from "./hashes.ts";
 export { readNetwork, type Network } from "./network.ts";
+export { payPerColumn, type PaymentMaker } from "./payPerColumn.ts";
 export { parseReceipt, receiptDigest, type Receipt, type ReceiptJson } from "./receipt.ts";
 export { signDeposit, signerOf, signPermitDeposit, type DepositBody, type Signer } from "./signDeposit.ts";
 export { makeKey, signIn, type WalletSession } from "./signIn.ts";

@@ -1,7 +1,8 @@
 import type { ServerResponse } from "node:http";
+import type { Hex } from "../model/bytes.ts";
 import { isObject } from "../model/chat.ts";
 import { formatTokens } from "../model/money.ts";
-import type { ColumnReply } from "../request/compare.ts";
+import type { ColumnReply } from "../request/columns.ts";
 import { CallerLeft, Refusal } from "../request/refusal.ts";
 import { chat } from "../request/wire/chat.ts";
 import type { Head } from "../request/wire/wire.ts";
@@ -21,8 +22,20 @@ export class ComparisonReply {
   /** By column: the whole answer, or the cost at the end of its stream, or the error. */
   readonly #ended: Ended[] = [];
   #failures: Refusal[] = [];
+  /** What the columns were charged, app fees included. */
+  #chargedWei = 0n;
+  readonly #payer: Hex | undefined;
 
-  constructor(res: ServerResponse, http: HttpReply, head: Head, isStream: boolean, logger: Logger) {
+  /** @param payer the wallet that pays; undefined: a key does */
+  constructor(
+    res: ServerResponse,
+    http: HttpReply,
+    head: Head,
+    isStream: boolean,
+    logger: Logger,
+    payer: Hex | undefined,
+  ) {
+    this.#payer = payer;
     this.#res = res;
     this.#http = http;
     this.#head = head;
@@ -36,6 +49,7 @@ export class ComparisonReply {
 
   /** A place for each model's answer. */
   begin(models: readonly string[]): ColumnReply[] {
+    if (this.#payer) this.#http.paid({ payer: this.#payer, chargedWei: undefined });
     if (this.#isStream) this.#http.open(this.#head, chat);
     return models.map((model, column) => this.#column(column, model));
   }
@@ -45,7 +59,9 @@ export class ComparisonReply {
     return {
       signal: http.signal,
       repeated: () => undefined,
-      paid: () => undefined,
+      paid: ({ chargedWei = 0n }) => {
+        this.#chargedWei += chargedWei;
+      },
       open: () => undefined,
       send: (event) => {
         if ("receipt" in event) this.#ended[column] = { column, model, ...event };
@@ -85,7 +101,10 @@ export class ComparisonReply {
         model,
         ...(error === undefined ? { usage: spent, receipt } : { error }),
       }));
-      void this.#http.send({ id, object: "comparison.end", created, columns, usage });
+      const payment = this.#payer && {
+        payment: { payer: this.#payer, charged_wei: this.#chargedWei.toString() },
+      };
+      void this.#http.send({ id, object: "comparison.end", created, columns, usage, ...payment });
       this.#http.done();
       return;
     }
@@ -100,6 +119,7 @@ export class ComparisonReply {
           metadata: { ...first.details.metadata, columns: this.#ended },
         },
       );
+    if (this.#payer) this.#http.paid({ payer: this.#payer, chargedWei: this.#chargedWei });
     this.#res.setHeader("x-generation-id", id);
     sendJson(this.#res, 200, { id, object: "comparison", created, columns: this.#ended, usage });
   }

@@ -22,8 +22,8 @@ type Rail = Pick<WalletRail, "chainId" | "escrow" | "payee">;
 
 const networkOf = ({ chainId }: Pick<Rail, "chainId">): `${string}:${string}` => `eip155:${chainId}`;
 
-/** What a wallet has to sign for a request that costs at most `amountWei`. */
-function requirements(rail: Rail, amountWei: Wei): PaymentRequirements {
+/** What a wallet has to sign for a request that costs at most `amountWei`; of a comparison for one of its columns. */
+function requirements(rail: Rail, amountWei: Wei, column: number | undefined): PaymentRequirements {
   return {
     scheme: "exact",
     network: networkOf(rail),
@@ -31,13 +31,13 @@ function requirements(rail: Rail, amountWei: Wei): PaymentRequirements {
     asset: rail.escrow,
     payTo: rail.payee,
     maxTimeoutSeconds: ASKED_VALIDITY_SEC,
-    extra: ESCROW,
+    extra: { ...ESCROW, ...(column !== undefined && { column }) },
   };
 }
 
 /** The header of a 402. */
 export function paymentRequiredHeader(
-  accepts: PaymentRequirements,
+  accepts: PaymentRequirements[],
   url: string,
   error: string,
 ): { readonly "payment-required": string } {
@@ -45,7 +45,7 @@ export function paymentRequiredHeader(
     x402Version: VERSION,
     error,
     resource: { url, description: "one request, charged by what it uses", mimeType: "application/json" },
-    accepts: [accepts],
+    accepts,
   };
   return { "payment-required": encodePaymentRequiredHeader(asked) };
 }
@@ -64,8 +64,11 @@ export function paymentResponseHeader(chainId: number, payer: Hex, chargedWei: W
 
 /** Puts what has to be signed into a refusal that asks for a payment. */
 export function asking(refusal: PaymentRequired, rail: Rail, url: string): Refusal {
-  const { status, errorType, message, details, amountWei } = refusal;
-  const headers = paymentRequiredHeader(requirements(rail, amountWei), url, message);
+  const { status, errorType, message, details, amountsWei } = refusal;
+  const accepts = amountsWei.map((amountWei, index) =>
+    requirements(rail, amountWei, amountsWei.length > 1 ? index : undefined),
+  );
+  const headers = paymentRequiredHeader(accepts, url, message);
   return new Refusal(status, errorType, message, { ...details, headers: { ...details.headers, ...headers } });
 }
 
@@ -104,9 +107,31 @@ export function readPaymentHeader(header: string, network: string, asset: string
   };
 }
 
-/** The payment that a request brings. @throws {Refusal} 400 */
-export function paymentOf({ headers }: IncomingMessage, rail: Rail): PaymentAuthorization | undefined {
+/** The payments that a request brings, with commas between, as lists in headers are. @throws {Refusal} 400 */
+export function paymentsOf({ headers }: IncomingMessage, rail: Rail): PaymentAuthorization[] {
   const header = headers["payment-signature"];
-  if (header === undefined) return undefined;
-  return readPaymentHeader(String(header), networkOf(rail), rail.escrow);
+  if (header === undefined) return [];
+  return String(header)
+    .split(",")
+    .map((item) => readPaymentHeader(item.trim(), networkOf(rail), rail.escrow));
+}
+
+/** The payment that a request brings. @throws {Refusal} 400 */
+export function paymentOf(req: IncomingMessage, rail: Rail): PaymentAuthorization | undefined {
+  const [payment, ...more] = paymentsOf(req, rail);
+  if (more.length > 0) throw wrong("has several payments; only the columns of a comparison have one each");
+  return payment;
+}
+
+/** The account that a wallet wants to pay from, where it has several. @throws {Refusal} 400 */
+export function payingAccountOf({ headers }: IncomingMessage): number | undefined {
+  const header = headers["x-ai1net-account"];
+  if (header !== undefined && !/^[1-9]\d{0,9}$/.test(String(header)))
+    throw invalidRequest("x-ai1net-account must be the number of an account", "x-ai1net-account");
+  return header === undefined ? undefined : Number(header);
+}
+
+/** As the caller wrote it, for its wallet to show. */
+export function urlOf({ headers, url = "" }: IncomingMessage): string {
+  return `http://${headers.host ?? "localhost"}${url}`;
 }

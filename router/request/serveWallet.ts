@@ -1,11 +1,6 @@
-import { appFeeUp } from "../model/offer.ts";
-import type { Wei } from "../model/money.ts";
-import { paidRequestHash, type PaymentAuthorization } from "../model/payment.ts";
-import type { Demand } from "./demand.ts";
-import { pickModel } from "./pickModel.ts";
-import { planAll } from "./planAll.ts";
-import { ceilingAt } from "./price.ts";
-import { invalidRequest, journalDown, Refusal } from "./refusal.ts";
+import type { PaymentAuthorization } from "../model/payment.ts";
+import { paidHashOf, priceOf } from "./paidDemand.ts";
+import { journalDown, Refusal } from "./refusal.ts";
 import type { Reply } from "./reply.ts";
 import { appOf, serveFirst, type Call } from "./serve.ts";
 import {
@@ -52,7 +47,7 @@ export async function serveWallet(
     throw new PaymentRequired(await priceOf(world, demand, startedAtMs), fault.message, fault.reason);
   const account = await payingAccount(world, rail, payment.from, call.accountId);
   const { accountId } = account;
-  const requestHash = hashOf(demand, payment);
+  const requestHash = paidHashOf(demand, payment);
   const app = appOf(world, demand, account);
   const isUnused = await rail.nonces.reserve(accountId, payment.nonce, payment.validBeforeSec);
   if (!isUnused)
@@ -76,40 +71,4 @@ export async function serveWallet(
       "underpaid",
     );
   }
-}
-
-function hashOf(demand: Demand, { nonce }: PaymentAuthorization) {
-  try {
-    return paidRequestHash(demand.received, nonce);
-  } catch (cause) {
-    throw invalidRequest(
-      `the body has no canonical form: ${cause instanceof Error ? cause.message : "bad JSON"}`,
-    );
-  }
-}
-
-/** The terms of the wallet's account are not known yet: an app's fee is taken to be within them. */
-const ANY_APP_FEE_PCT = 100;
-
-/**
- * The most that a request can cost at the offer that would be chosen for it; where the model is ours to choose, at any that
- * may be: the choice may fall differently when the payment is here.
- * @throws {Refusal} when there is none
- */
-async function priceOf(world: World, demand: Demand, nowMs: number): Promise<Wei> {
-  const app = demand.appId === 0 ? undefined : world.market.app(demand.appId);
-  if (demand.appId !== 0 && !app) throw invalidRequest(`there is no app ${demand.appId}`, "x-ai1net-app");
-  const key = walletKey(0);
-  const pick = demand.choice && (await pickModel(world, key, demand, demand.choice, nowMs));
-  let amountWei = 0n;
-  for (const name of pick?.ranked.map((model) => model.name) ?? [demand.model]) {
-    const { ranked, sizes, refusal } = await planAll(world, key, { ...demand, model: name }, nowMs);
-    const [chosen] = ranked;
-    if (refusal && !pick) throw refusal;
-    const size = chosen && sizes.get(chosen.model.modelId);
-    if (!size) continue;
-    const ceiling = ceilingAt(demand, size, chosen);
-    if (ceiling.amountWei > amountWei) ({ amountWei } = ceiling);
-  }
-  return amountWei + appFeeUp(amountWei, app?.feeBps ?? 0, ANY_APP_FEE_PCT);
 }

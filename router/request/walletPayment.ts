@@ -32,15 +32,20 @@ const MOST_VALIDITY_SEC = 3_600;
 
 /** 402: says what to sign. */
 export class PaymentRequired extends Refusal {
-  /** The most that the request can cost, the app's fee included. */
-  readonly amountWei: Wei;
+  /**
+   * The most that the request can cost, the app's fee included; of a comparison each column by itself, since a payment answers
+   * for one row.
+   */
+  readonly amountsWei: readonly Wei[];
 
-  constructor(amountWei: Wei, message: string, reason: string) {
+  constructor(amountsWei: Wei | readonly Wei[], message: string, reason: string) {
+    const amounts = typeof amountsWei === "bigint" ? [amountsWei] : amountsWei;
+    const neededWei = amounts.reduce((sum, amountWei) => sum + amountWei, 0n);
     super(402, "payment_required", message, {
       shouldRetry: false,
-      metadata: { reason, limit_source: "payment_authorization", needed_wei: amountWei.toString() },
+      metadata: { reason, limit_source: "payment_authorization", needed_wei: neededWei.toString() },
     });
-    this.amountWei = amountWei;
+    this.amountsWei = amounts;
   }
 }
 
@@ -137,7 +142,7 @@ export class PaymentPurse implements Purse {
   }
 
   hold(amountWei: Wei): Hold | Shortage {
-    const shortage = this.#shortage(amountWei);
+    const shortage = this.shortage(amountWei);
     if (shortage) return shortage;
     let current = amountWei;
     return {
@@ -145,7 +150,7 @@ export class PaymentPurse implements Purse {
         return current;
       },
       resize: (nextWei) => {
-        const problem = this.#shortage(nextWei);
+        const problem = this.shortage(nextWei);
         if (!problem) current = nextWei;
         return problem;
       },
@@ -153,7 +158,8 @@ export class PaymentPurse implements Purse {
     };
   }
 
-  #shortage(amountWei: Wei): Shortage | undefined {
+  /** What is missing of `amountWei`; nothing is held of a payment. */
+  shortage(amountWei: Wei): Shortage | undefined {
     if (amountWei <= this.#valueWei) return undefined;
     if (this.neededWei === undefined || amountWei < this.neededWei) this.neededWei = amountWei;
     return { availableWei: this.#valueWei, neededWei: amountWei, heldWei: 0n };

@@ -56,6 +56,7 @@ export interface PaymentOverrides {
   readonly scheme?: string;
   readonly signer?: typeof WALLET;
   readonly signature?: string;
+  readonly nonce?: string;
 }
 
 let nonces = 0;

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from "node:http";
 import type { Demand } from "../../request/demand.ts";
-import { invalidRequest } from "../../request/refusal.ts";
 import { serve } from "../../request/serve.ts";
 import { aiDemand } from "../aiDemand.ts";
 import { serveWallet } from "../../request/serveWallet.ts";
@@ -13,19 +12,7 @@ import { chatDemand, completionDemand, embeddingsDemand, responseDemand } from "
 import { imagesDemand, speechDemand } from "../readMedia.ts";
 import { repeatMarksOf } from "../repeatMarks.ts";
 import type { Route } from "../route.ts";
-import { asking, isForWallet, paymentOf } from "../x402.ts";
-
-/** @throws {Refusal} 400 */
-function payingAccountOf({ headers }: IncomingMessage): number | undefined {
-  const header = headers["x-ai1net-account"];
-  if (header !== undefined && !/^[1-9]\d{0,9}$/.test(String(header)))
-    throw invalidRequest("x-ai1net-account must be the number of an account", "x-ai1net-account");
-  return header === undefined ? undefined : Number(header);
-}
-
-/** As the caller wrote it, for its wallet to show. */
-const urlOf = ({ headers, url = "" }: IncomingMessage): string =>
-  `http://${headers.host ?? "localhost"}${url}`;
+import { asking, isForWallet, payingAccountOf, paymentOf, urlOf } from "../x402.ts";
 
 export function inferenceRoutes({ world, wallets, network }: AppDeps): Route[] {
   const route = (path: string, demandOf: (req: IncomingMessage, received: JsonBody) => Demand): Route => ({

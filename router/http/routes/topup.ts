@@ -9,7 +9,7 @@ import { newKey } from "../newKey.ts";
 import { readBody } from "../readBody.ts";
 import type { Route } from "../route.ts";
 import { MOST_APP_FEE_PCT, parse, TopupFields } from "../schemas.ts";
-import { paymentRequiredHeader, readPaymentHeader } from "../x402.ts";
+import { paymentRequiredHeader, readPaymentHeader, urlOf } from "../x402.ts";
 import { refuseRelay } from "./deposits.ts";
 
 const TOPUPS_PER_MINUTE = 20;
@@ -53,8 +53,7 @@ export function topupRoutes({ world, relay, network, wallets, chain }: AppDeps):
             maxTimeoutSeconds: ASKED_VALIDITY_SEC,
             extra: TOKEN,
           };
-          const url = `http://${req.headers.host ?? "localhost"}${req.url}`;
-          const headers = paymentRequiredHeader(accepts, url, message);
+          const headers = paymentRequiredHeader([accepts], urlOf(req), message);
           return new Refusal(402, "payment_required", message, {
             shouldRetry: false,
             metadata: { reason, limit_source: "topup", needed_wei: amountWei.toString() },
