@@ -39,6 +39,7 @@ import { loadAccounts } from "./market/loadAccounts.ts";
 import { FollowReviews } from "./market/followReviews.ts";
 import { ModelQuality } from "./market/modelQuality.ts";
 import { Opinions } from "./market/opinions.ts";
+import { rememberTries } from "./market/rememberTries.ts";
 import { SessionHomes } from "./market/sessionHomes.ts";
 import { Watch } from "./market/watch.ts";
 import { AccountBook } from "./model/account.ts";
@@ -143,6 +144,7 @@ export async function compose(config: Config, log: Logger = createLogger(config.
     pollMs: config.pollMs,
   });
   await watch.load();
+  await rememberTries(store, catalog, systemClock.nowMs());
   await loadAccounts({
     accounts,
     store,

@@ -86,6 +86,8 @@ export interface StoredReceipt extends SignedReceipt {
   readonly keyId: string;
   readonly model: string;
   readonly recordedAtMs: number;
+  /** See `serviceText`. */
+  readonly service?: string | undefined;
 }
 
 export type BatchState = "built" | "sent" | "mined" | "final";
@@ -150,6 +152,12 @@ export interface Store {
   receiptsOfOffers(
     offerIds: readonly number[],
     afterMs: number,
+    limit: number,
+  ): Promise<readonly StoredReceipt[]>;
+  /** Of each offer the latest `limit` receipts since then, in no order. */
+  latestOfOffers(
+    offerIds: readonly number[],
+    sinceMs: number,
     limit: number,
   ): Promise<readonly StoredReceipt[]>;
   /** Accounts that have rows, with the highest sequence number of each. */

@@ -3,7 +3,7 @@ import type { App, Listing, MarketSnapshot, Model, Provider } from "../model/mar
 import type { Offer } from "../model/offer.ts";
 import type { Endpoint } from "../model/record.ts";
 import type { Clock, Market, Try, UsageSide } from "../ports.ts";
-import { Health } from "./health.ts";
+import { Health, type PastTry } from "./health.ts";
 
 const NOTHING: MarketSnapshot = {
   blockNumber: -1n,
@@ -105,6 +105,11 @@ export class Catalog implements Market {
 
   minProviderStakeWei(): bigint {
     return this.#snapshot.minProviderStakeWei;
+  }
+
+  /** See {@link Health.remember}. */
+  remember(listingId: number, past: PastTry): void {
+    this.#healthOf(listingId).remember(past);
   }
 
   begin(listingId: number): Try | undefined {

@@ -21,6 +21,15 @@ const HALF_LIFE_MS = 600_000;
 const SHORTEST_QUIET_MS = 5_000;
 const LONGEST_QUIET_MS = 60_000;
 
+/** A try of before this process began, as its row has it. */
+export interface PastTry {
+  readonly atMs: number;
+  readonly hasSucceeded: boolean;
+  readonly firstContentMs: number | undefined;
+  readonly durationMs: number;
+  readonly outputUnits: number;
+}
+
 const mix = (average: number | undefined, sample: number): number =>
   average === undefined ? sample : average + NEWEST * (sample - average);
 
@@ -136,14 +145,23 @@ export class Health implements ListingHealth {
     return 2 ** ((this.#fadedAtMs - this.#now()) / HALF_LIFE_MS);
   }
 
-  #tried(hasSucceeded: boolean): void {
+  #tried(hasSucceeded: boolean, atMs: number): void {
     this.tries++;
     this.successRate = mix(this.successRate, hasSucceeded ? 1 : 0);
     const fading = this.#fading();
-    this.#recentTries = this.#recentTries * fading + 1;
-    this.#recentFailures = this.#recentFailures * fading + (hasSucceeded ? 0 : 1);
+    const weight = 2 ** ((atMs - this.#now()) / HALF_LIFE_MS);
+    this.#recentTries = this.#recentTries * fading + weight;
+    this.#recentFailures = this.#recentFailures * fading + (hasSucceeded ? 0 : weight);
     this.#fadedAtMs = this.#now();
-    this.#uptime.add(hasSucceeded);
+    this.#uptime.add(hasSucceeded, atMs);
+  }
+
+  /** Takes in a try of an earlier process; to be done in order of time, before any of this one's. */
+  remember({ atMs, hasSucceeded, firstContentMs, durationMs, outputUnits }: PastTry): void {
+    this.#tried(hasSucceeded, atMs);
+    if (!hasSucceeded) return;
+    if (firstContentMs !== undefined) this.#began(firstContentMs, atMs);
+    this.#generated(outputUnits, durationMs - (firstContentMs ?? 0), atMs);
   }
 
   #learn(result: TryResult, startedAtMs: number, firstAtMs: number | undefined): void {
@@ -153,22 +171,24 @@ export class Health implements ListingHealth {
 
   #served(startedAtMs: number, firstAtMs: number | undefined, outputUnits: number | undefined): void {
     const endedAtMs = this.#now();
-    this.#tried(true);
+    this.#tried(true, endedAtMs);
     this.#cap *= CAP_GROWTH;
     this.#faultsInARow = 0;
     this.#pauseMs = 0;
-    if (firstAtMs !== undefined) this.#began(firstAtMs - startedAtMs);
-    if (outputUnits === undefined) return;
-    this.outputUnits = mix(this.outputUnits, outputUnits);
-    if (outputUnits > 0) {
-      const generatingMs = endedAtMs - (firstAtMs ?? startedAtMs);
-      this.msPerOutputUnit = mix(this.msPerOutputUnit, generatingMs / outputUnits);
-      this.#throughput.add((1_000 * outputUnits) / Math.max(1, generatingMs));
-    }
+    if (firstAtMs !== undefined) this.#began(firstAtMs - startedAtMs, endedAtMs);
+    if (outputUnits !== undefined)
+      this.#generated(outputUnits, endedAtMs - (firstAtMs ?? startedAtMs), endedAtMs);
   }
 
-  #began(waitedMs: number): void {
-    this.#latency.add(waitedMs);
+  #generated(outputUnits: number, generatingMs: number, atMs: number): void {
+    this.outputUnits = mix(this.outputUnits, outputUnits);
+    if (outputUnits === 0) return;
+    this.msPerOutputUnit = mix(this.msPerOutputUnit, generatingMs / outputUnits);
+    this.#throughput.add((1_000 * outputUnits) / Math.max(1, generatingMs), atMs);
+  }
+
+  #began(waitedMs: number, atMs: number): void {
+    this.#latency.add(waitedMs, atMs);
     const distanceMs = Math.abs(waitedMs - (this.firstContentMs ?? waitedMs));
     this.firstContentSpreadMs = mix(this.firstContentSpreadMs, distanceMs);
     this.firstContentMs = mix(this.firstContentMs, waitedMs);
@@ -182,7 +202,7 @@ export class Health implements ListingHealth {
         this.roomAtMs = this.#now() + Math.min(retryAfterMs, LONGEST_QUIET_MS);
       return;
     }
-    this.#tried(false);
+    this.#tried(false, this.#now());
     this.#faultsInARow++;
     // Credentials don't heal by themselves; anything else may have been an accident.
     const mustPause = fault === "credentials" || this.#faultsInARow >= FAULTS_TO_OPEN || this.#pauseMs > 0;

@@ -21,14 +21,14 @@ export class SampleWindow {
     this.#lowIsGood = lowIsGood;
   }
 
-  add(value: number): void {
+  add(value: number, atMs = this.#now()): void {
     if (this.#count === 0) {
       this.#values = new Float64Array(MOST_SAMPLES);
       this.#timesMs = new Float64Array(MOST_SAMPLES);
     }
     const at = this.#count++ % MOST_SAMPLES;
     this.#values[at] = value;
-    this.#timesMs[at] = this.#now();
+    this.#timesMs[at] = atMs;
   }
 
   /** Each is what that share of the requests did at least as well as; undefined without any. */

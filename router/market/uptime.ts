@@ -15,12 +15,14 @@ export class Uptime {
     this.#minute = Math.floor(now() / MINUTE_MS);
   }
 
-  add(hasSucceeded: boolean): void {
+  add(hasSucceeded: boolean, atMs = this.#now()): void {
     if (this.#good.length === 0) {
       this.#good = new Uint32Array(MINUTES);
       this.#bad = new Uint32Array(MINUTES);
     }
-    const at = this.#advance() % MINUTES;
+    const minute = Math.min(this.#advance(), Math.floor(atMs / MINUTE_MS));
+    if (minute <= this.#minute - MINUTES) return;
+    const at = minute % MINUTES;
     const counts = hasSucceeded ? this.#good : this.#bad;
     counts[at] = (counts[at] as number) + 1;
   }

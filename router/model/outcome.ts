@@ -49,5 +49,7 @@ export interface Outcome {
   readonly appFeeWei?: Wei | undefined;
   /** The wallet's authorization of the paid attempt, to be shown when its row is challenged. */
   readonly payment?: PaymentAuthorization | undefined;
+  /** How the last attempt went, if it served; see `serviceText`. */
+  readonly service?: string | undefined;
   readonly attempts: readonly Attempt[];
 }

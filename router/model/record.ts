@@ -101,6 +101,8 @@ export interface RecordedOutcome {
   readonly appFeeWei?: Wei | undefined;
   /** See `Outcome`: of the last receipt. */
   readonly payment?: PaymentAuthorization | undefined;
+  /** See `Outcome`: of the last receipt. */
+  readonly service?: string | undefined;
   readonly recordedAtMs: number;
   /** One per attempt, in order. */
   readonly receipts: readonly SignedReceipt[];

@@ -24,6 +24,7 @@ export async function complete(
     answer,
     isWhole: true,
     startedAtMs,
+    firstContentMs: undefined,
     endedAtMs: world.clock.nowMs(),
     body,
     lastEvents: [],

@@ -15,6 +15,8 @@ export interface Delivery {
   /** False when the caller left before the end. */
   readonly isWhole: boolean;
   readonly startedAtMs: number;
+  /** To the first content; undefined where there is no telling. */
+  readonly firstContentMs: number | undefined;
   readonly endedAtMs: number;
   /** The answer itself, when it is not streamed; else the events that wait for the journal. */
   readonly body: Fields | undefined;

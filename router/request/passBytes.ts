@@ -28,6 +28,7 @@ export async function passBytes(
   const answer = wire.collect(demand.body, ceiling.unit);
   let waiting: Uint8Array | undefined;
   let isOpen = false;
+  let firstContentMs: number | undefined;
   const delivery = (isWhole: boolean): Delivery => ({
     candidate,
     ceiling,
@@ -36,6 +37,7 @@ export async function passBytes(
     answer,
     isWhole,
     startedAtMs,
+    firstContentMs,
     endedAtMs: world.clock.nowMs(),
     body: undefined,
     lastEvents: [],
@@ -56,7 +58,8 @@ export async function passBytes(
         if (!isOpen) {
           isOpen = true;
           ongoing.firstContent();
-          world.metrics.stage("first_content", (world.clock.nowMs() - startedAtMs) / 1000);
+          firstContentMs = world.clock.nowMs() - startedAtMs;
+          world.metrics.stage("first_content", firstContentMs / 1000);
           reply.openBytes(head, contentType);
         }
         const room = reply.sendBytes(waiting);

@@ -34,6 +34,8 @@ export async function record(
   /** That served, or was asked first. */
   model: string,
   attempts: readonly Attempt[],
+  /** How the last of them served; see `Outcome`. */
+  service?: string,
 ): Promise<readonly SignedReceipt[]> {
   const { requestId, key, app, demand, requestHash, name, payment } = request;
   const { accountId, keyId } = key;
@@ -52,6 +54,7 @@ export async function record(
       appFeeWei: feeWei(attempts.at(-1)?.amountWei ?? 0n),
       // A row that costs nothing needs none, and nobody can challenge it.
       payment: (attempts.at(-1)?.amountWei ?? 0n) > 0n ? payment : undefined,
+      service: (attempts.at(-1)?.timing ?? 0) > 0 ? service : undefined,
       attempts,
     });
     const rows = receipts.map(({ receipt: { seq, amountWei, servedAtSec } }) => ({

@@ -18,6 +18,7 @@ import { invalidRequest, journalDown, Refusal } from "./refusal.ts";
 import { replay } from "./recording.ts";
 import type { RepeatMarks } from "./repeats.ts";
 import type { Reply } from "./reply.ts";
+import { serviceOfDelivery } from "./serviceOf.ts";
 import { traceJson, withTrace } from "./trace.ts";
 import type { Bill, Head } from "./wire/wire.ts";
 import type { Request, World } from "./world.ts";
@@ -115,7 +116,8 @@ export async function serveFirst(
     metrics.stage("meter", (clock.nowMs() - delivery.endedAtMs) / 1000);
     isRecorded = true;
     const served = delivery.candidate.model;
-    const receipts = await record(world, request, served.name, [...failures, metered.attempt]);
+    const service = serviceOfDelivery(demand, delivery);
+    const receipts = await record(world, request, served.name, [...failures, metered.attempt], service);
     const session = sessionKey(key, demand, served);
     if (session !== undefined) world.homes.set(session, delivery.candidate.offer.listingId);
     void world.usageComparison.consider(demand, delivery);

@@ -61,6 +61,7 @@ export async function stream(
   let usage: ReportedUsage | undefined;
   let usageDetails: Fields = {};
   let isOpen = false;
+  let firstContentMs: number | undefined;
   let finished = 0;
 
   const keep = (events: object[], event: object): void => {
@@ -71,7 +72,8 @@ export async function stream(
   const open = async (): Promise<void> => {
     isOpen = true;
     ongoing.firstContent();
-    world.metrics.stage("first_content", (world.clock.nowMs() - startedAtMs) / 1000);
+    firstContentMs = world.clock.nowMs() - startedAtMs;
+    world.metrics.stage("first_content", firstContentMs / 1000);
     reply.open(head, wire);
     for (const event of held) await reply.send(event);
   };
@@ -83,6 +85,7 @@ export async function stream(
     answer,
     isWhole,
     startedAtMs,
+    firstContentMs,
     endedAtMs: world.clock.nowMs(),
     body: undefined,
     lastEvents,

@@ -216,6 +216,19 @@ describe("stock clients", () => {
       await assertReceipts(1);
     });
 
+    it("looks a past request up", async () => {
+      const result = await client().chat.send({ chatRequest: request("Hello?") });
+      assert.ok("id" in result);
+      const { data } = await client().generations.getGeneration({ id: result.id });
+      assert.equal(data.model, rig.model);
+      assert.equal(data.usage, result.usage?.cost);
+      assert.equal(data.nativeTokensPrompt, result.usage?.promptTokens);
+      assert.deepEqual([data.streamed, data.cancelled, data.isByok], [false, false, false]);
+      assert.ok((data.generationTime ?? -1) >= 0);
+      assert.equal(data.providerResponses?.[0]?.status, 200);
+      await assertReceipts(1);
+    });
+
     it("streams, and takes a provider's preferences along", async () => {
       const chatRequest = {
         ...request("Hello?"),

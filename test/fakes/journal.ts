@@ -24,7 +24,7 @@ export class FakeJournal implements Journal {
       const receipt = { operatorId: 3, accountId, seq, appId, requestHash, ...attempt };
       return { receipt, signature: toHex(uintBytes(seq + 1, 65)) };
     });
-    const { requestId, keyId, model, appFeeWei, name, payment } = outcome;
+    const { requestId, keyId, model, appFeeWei, name, payment, service } = outcome;
     this.outcomes.push({
       requestId,
       keyId,
@@ -32,6 +32,7 @@ export class FakeJournal implements Journal {
       appFeeWei,
       name,
       payment,
+      service,
       recordedAtMs: Date.now(),
       receipts,
     });

@@ -151,6 +151,10 @@ export class MemoryStore implements Store {
     return [];
   }
 
+  async latestOfOffers(): Promise<[]> {
+    return [];
+  }
+
   async activity(): Promise<never> {
     throw new Error("nobody asks for it here");
   }

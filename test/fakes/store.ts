@@ -16,8 +16,8 @@ export class FakeStore implements Store {
   }
 
   #receipts(): StoredReceipt[] {
-    return this.#journal.outcomes.flatMap(({ receipts, requestId, keyId, model, recordedAtMs }) =>
-      receipts.map((signed) => ({ ...signed, requestId, keyId, model, recordedAtMs })),
+    return this.#journal.outcomes.flatMap(({ receipts, requestId, keyId, model, recordedAtMs, service }) =>
+      receipts.map((signed) => ({ ...signed, requestId, keyId, model, recordedAtMs, service })),
     );
   }
 
@@ -138,6 +138,12 @@ export class FakeStore implements Store {
   async receiptsOfOffers(offerIds: readonly number[], afterMs: number, limit: number) {
     const own = this.#receipts().filter(({ receipt }) => offerIds.includes(receipt.offerId));
     return own.filter(({ recordedAtMs }) => recordedAtMs > afterMs).slice(0, limit);
+  }
+
+  async latestOfOffers(offerIds: readonly number[], sinceMs: number) {
+    return this.#receipts().filter(
+      ({ receipt, recordedAtMs }) => offerIds.includes(receipt.offerId) && recordedAtMs >= sinceMs,
+    );
   }
 
   async lastSeqs(): Promise<readonly { accountId: number; lastSeq: number }[]> {

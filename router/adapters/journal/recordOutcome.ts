@@ -20,6 +20,7 @@ export function recordOutcome(outcome: Outcome, firstSeq: number, recorder: Reco
     ...(outcome.appFeeWei !== undefined && outcome.appFeeWei > 0n && { appFeeWei: outcome.appFeeWei }),
     ...(outcome.name !== undefined && { name: outcome.name }),
     ...(outcome.payment !== undefined && { payment: outcome.payment }),
+    ...(outcome.service !== undefined && { service: outcome.service }),
     recordedAtMs: recorder.clock.nowMs(),
     receipts: outcome.attempts.map((attempt, i) =>
       recorder.sign({

@@ -30,12 +30,18 @@ const COLUMNS: readonly (readonly [
   ["model", "text", ({ outcome }) => outcome.model],
   ["recorded_at_ms", "bigint", ({ outcome }) => outcome.recordedAtMs],
   ["app_fee", "numeric", (row) => appFeeWei(row).toString()],
+  ["service", "text", (row) => (isLast(row) ? (row.outcome.service ?? "") : "")],
 ];
 const NAMES = COLUMNS.map(([name]) => name).join(", ");
 
+/** The row that served, if any did. */
+function isLast({ outcome, receipt }: ReceiptRow): boolean {
+  return receipt === outcome.receipts.at(-1)?.receipt;
+}
+
 /** The app's fee belongs to the row that served. */
-function appFeeWei({ outcome, receipt }: ReceiptRow): bigint {
-  return receipt === outcome.receipts.at(-1)?.receipt ? (outcome.appFeeWei ?? 0n) : 0n;
+function appFeeWei(row: ReceiptRow): bigint {
+  return isLast(row) ? (row.outcome.appFeeWei ?? 0n) : 0n;
 }
 
 /**

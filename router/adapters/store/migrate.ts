@@ -180,6 +180,10 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE INDEX feedback_age ON feedback (at_ms)`,
     `CREATE TABLE review_texts (text_hash text PRIMARY KEY, text text NOT NULL)`,
   ],
+  [
+    // On the row that was served: how, in a few characters that nobody searches.
+    `ALTER TABLE receipts ADD COLUMN service text NOT NULL DEFAULT ''`,
+  ],
 ];
 
 /** Any two routers agree on this number, so that one migrates and the others wait. */

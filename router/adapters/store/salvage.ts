@@ -26,6 +26,7 @@ export async function salvage(store: Store, journal: FileJournal): Promise<void>
             keyId: first.keyId,
             model: first.model,
             ...(payment && { payment }),
+            service: outcome.at(-1)?.service,
             recordedAtMs: first.recordedAtMs,
             receipts: outcome.map(({ receipt, signature }) => ({ receipt, signature })),
           },

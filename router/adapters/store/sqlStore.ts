@@ -25,6 +25,7 @@ interface ReceiptRow {
   key_id: string;
   model: string;
   recorded_at_ms: Int;
+  service: string;
 }
 
 interface KeyRow {
@@ -49,7 +50,7 @@ interface BatchRow {
 
 const RECEIPTS = `SELECT account_id, seq, offer_id, app_id, input_units, output_units, timing, amount::text AS amount,
   encode(request_hash, 'hex') AS request_hash, encode(response_hash, 'hex') AS response_hash, served_at,
-  encode(signature, 'hex') AS signature, request_id, key_id, model, recorded_at_ms FROM receipts`;
+  encode(signature, 'hex') AS signature, request_id, key_id, model, recorded_at_ms, service FROM receipts`;
 
 const KEYS = `SELECT key_id, account_id, name, secret_hash, created_at_ms, revoked_at_ms, terms FROM api_keys`;
 
@@ -96,6 +97,7 @@ export function sqlStore(sql: Sql, operatorId: number, current: () => Promise<vo
     keyId: row.key_id,
     model: row.model,
     recordedAtMs: Number(row.recorded_at_ms),
+    ...(row.service !== "" && { service: row.service }),
   });
   const receipts = async (where: string, values: readonly unknown[]): Promise<StoredReceipt[]> =>
     (await rows<ReceiptRow>(`${RECEIPTS} ${where}`, values)).map(stored);
@@ -133,6 +135,7 @@ export function sqlStore(sql: Sql, operatorId: number, current: () => Promise<vo
         requestId,
         keyId: first.keyId,
         model: first.model,
+        service: found.at(-1)?.service,
         recordedAtMs: first.recordedAtMs,
         receipts: found.map(({ receipt, signature }) => ({ receipt, signature })),
       }
@@ -286,6 +289,14 @@ export function sqlStore(sql: Sql, operatorId: number, current: () => Promise<vo
         `WHERE offer_id = ANY($1::bigint[]) AND recorded_at_ms > $2
          ORDER BY recorded_at_ms FETCH FIRST $3 ROWS WITH TIES`,
         [[...offerIds], afterMs, limit],
+      ),
+    latestOfOffers: (offerIds, sinceMs, limit) =>
+      receipts(
+        `WHERE (account_id, seq) IN (
+           SELECT account_id, seq FROM unnest($1::bigint[]) AS wanted (id), LATERAL (
+             SELECT account_id, seq FROM receipts WHERE offer_id = wanted.id AND recorded_at_ms >= $2
+             ORDER BY recorded_at_ms DESC LIMIT $3) AS newest)`,
+        [[...offerIds], sinceMs, limit],
       ),
     lastSeqs: async () =>
       (

@@ -1,7 +1,5 @@
 import { decodeBatch } from "../../model/batch.ts";
 import { fromHex } from "../../model/bytes.ts";
-import { formatTokens } from "../../model/money.ts";
-import { FAILED } from "../../model/timing.ts";
 import type { StoredReceipt } from "../../ports.ts";
 import { receiptJson } from "../../request/receiptJson.ts";
 import { notFound } from "../../request/refusal.ts";
@@ -9,6 +7,7 @@ import { authorizeReader } from "../authorizeReader.ts";
 import type { AppDeps } from "../deps.ts";
 import { sendJson } from "../errors.ts";
 import { findReceipt } from "../findReceipt.ts";
+import { generationJson } from "../generationJson.ts";
 import type { Exchange, Route } from "../route.ts";
 
 /** A stored receipt as the API shows it. */
@@ -23,7 +22,7 @@ export function storedReceiptJson(stored: StoredReceipt) {
 }
 
 export function receiptRoutes(deps: AppDeps): Route[] {
-  const { store, proveRow } = deps;
+  const { store, proveRow, catalog } = deps;
   const find = ({ req }: Exchange): Promise<StoredReceipt> =>
     findReceipt(deps, req.headers.authorization, String(req.params["id"]));
   return [
@@ -65,25 +64,10 @@ export function receiptRoutes(deps: AppDeps): Route[] {
         const reads = await authorizeReader(deps, req.headers.authorization);
         const { id } = req.query;
         const outcome = typeof id === "string" ? await store.outcome(id) : undefined;
-        const last = outcome?.receipts.at(-1)?.receipt;
-        if (!outcome || !last || !(await reads(last.accountId)))
+        const last = outcome?.receipts.at(-1);
+        if (!outcome || !last || !(await reads(last.receipt.accountId)))
           throw notFound("there is no such request for the account of this key or wallet");
-        sendJson(res, 200, {
-          data: {
-            id: outcome.requestId,
-            model: outcome.model,
-            created_at: new Date(outcome.recordedAtMs).toISOString(),
-            total_cost: formatTokens(last.amountWei),
-            total_cost_wei: last.amountWei.toString(),
-            tokens_prompt: last.inputUnits,
-            tokens_completion: last.outputUnits,
-            provider_responses: outcome.receipts.map(({ receipt }) => ({
-              offer_id: receipt.offerId,
-              status: receipt.timing === FAILED ? "failed" : "served",
-            })),
-            receipts: outcome.receipts.map(receiptJson),
-          },
-        });
+        sendJson(res, 200, { data: generationJson(outcome, last, catalog) });
       },
     },
     {

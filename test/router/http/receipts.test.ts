@@ -110,10 +110,20 @@ describe("a past request", () => {
     const { json } = await get(`/v1/generation?id=${requestId}`);
     const data = json["data"] as unknown as Record<string, unknown>;
     assert.equal(data["total_cost_wei"], "267");
-    assert.deepEqual(data["provider_responses"], [
-      { offer_id: 100, status: "failed" },
-      { offer_id: 200, status: "served" },
-    ]);
+    const tries = data["provider_responses"] as Record<string, unknown>[];
+    assert.deepEqual(
+      tries.map(({ provider_name, offer_id, outcome, status }) => [provider_name, offer_id, outcome, status]),
+      [
+        ["1", 100, "failed", null],
+        ["2", 200, "served", 200],
+      ],
+    );
+    assert.equal(data["provider_name"], "2");
+    assert.equal(data["finish_reason"], "stop");
+    assert.deepEqual([data["streamed"], data["cancelled"]], [false, false]);
+    assert.deepEqual([data["native_tokens_prompt"], data["native_tokens_completion"]], [10, 1]);
+    assert.equal(data["native_tokens_reasoning"], null, "what the provider does not say, nobody knows");
+    assert.equal(data["upstream_id"], null);
     for (const query of ["?id=gen-none", "", "?id=a&id=b"])
       assert.equal((await get(`/v1/generation${query}`)).status, 404);
   });
