@@ -9,6 +9,8 @@ export interface Suite {
   files: string;
   /** Whether it reads the compiled contracts. */
   needsBuild?: boolean;
+  /** Files that run at once. */
+  concurrency?: number;
   limitMin: number;
 }
 
@@ -27,7 +29,8 @@ function commandOf(suite: Suite, args: readonly string[]): string[] {
   const named = args.filter((arg) => /\.[mc]?ts$/.test(arg));
   const flags = args.filter((arg) => !named.includes(arg));
   const files = named.length > 0 ? named : globSync(suite.files).toSorted();
-  return ["--test", "--test-reporter=spec", ...flags, ...files];
+  const concurrency = `--test-concurrency=${suite.concurrency ?? 1}`;
+  return ["--test", "--test-reporter=spec", concurrency, ...flags, ...files];
 }
 
 /** The last number that `pattern` finds: both runners close with their totals. */

@@ -16,7 +16,15 @@ const SUITES: readonly Suite[] = [
   { name: "client", runner: "node", files: "test/client/**/*.test.ts", needsBuild: true, limitMin: 5 },
   { name: "scripts", runner: "node", files: "test/scripts/**/*.test.ts", needsBuild: true, limitMin: 5 },
   { name: "web", runner: "node", files: "test/web/**/*.test.ts", needsBuild: true, limitMin: 5 },
-  { name: "e2e", runner: "node", files: "test/e2e/**/*.test.ts", needsBuild: true, limitMin: 8 },
+  // Its tests mostly wait: for blocks, for batches, for processes that start.
+  {
+    name: "e2e",
+    runner: "node",
+    files: "test/e2e/**/*.test.ts",
+    needsBuild: true,
+    concurrency: 2,
+    limitMin: 10,
+  },
 ];
 
 const [only, ...args] = process.argv.slice(2);
