@@ -4,14 +4,19 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { decodePaymentRequiredHeader, encodePaymentSignatureHeader } from "@x402/core/http";
 import OpenAI, { APIError } from "openai";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 
+import { readNetwork, sendDeposit, signDeposit, signerOf, termsOf } from "../../client/index.ts";
+import { parseTokens } from "../../router/model/money.ts";
 import { contractsOf } from "../../scripts/deploy/deploy.ts";
 import type { Child } from "../../scripts/demo/child.ts";
 import { devKeys } from "../../scripts/demo/devKeys.ts";
 import { readEconomy } from "../../scripts/demo/economy.ts";
 import { startRouter } from "../../scripts/demo/routerProcess.ts";
 import { startPostgres, type TestPostgres } from "../fakes/postgres.ts";
+import { stockClient } from "../fakes/x402.ts";
 import { auditJson, startEconomy, type ShownReceipt, type TestEconomy } from "./fixtures/economy.ts";
 import { mostRebateWei } from "./fixtures/rebates.ts";
 
@@ -134,6 +139,55 @@ describe("two routers on one database", () => {
       assert.equal(Math.round(Number(data.usage) * 1e18), Number(spentWei));
     }
   });
+
+  it(
+    "serve a wallet's payment once, however it is shown to both at the same time",
+    { timeout: 120_000 },
+    async () => {
+      const network = await readNetwork(urls[0]);
+      const wallet = privateKeyToAccount(generatePrivateKey());
+      const treasury = devKeys(economy.dataDir).wallet("admin", economy.rpc);
+      await (
+        await economy.contracts.token.connect(treasury).transfer(wallet.address, parseTokens("5"))
+      ).wait();
+      const terms = termsOf(wallet.address, { strict: true });
+      const deposit = await signDeposit(network, signerOf(wallet), terms, parseTokens("5"));
+      const { accountId } = await sendDeposit(network, deposit);
+      const client = stockClient(wallet, [network.contracts.escrow]);
+      const post = (url: string, headers: Record<string, string> = {}): Promise<Response> =>
+        fetch(`${url}/v1/chat/completions`, {
+          method: "POST",
+          headers: { "content-type": "application/json", ...headers },
+          body: JSON.stringify({
+            model: "ai1net/solver",
+            messages: [{ role: "user", content: "What is 6 * 7?" }],
+            max_tokens: 24,
+          }),
+        });
+      const ROUNDS = 10;
+      for (let round = 0; round < ROUNDS; round++) {
+        const asked = await post(urls[round % 2] as string);
+        const required = decodePaymentRequiredHeader(asked.headers.get("payment-required") ?? "");
+        const payment = encodePaymentSignatureHeader(await client.createPaymentPayload(required));
+        const headers = { "payment-signature": payment };
+        const both = await Promise.all(urls.map((url) => post(url, headers)));
+        assert.deepEqual(
+          both.map(({ status }) => status).toSorted((a, b) => a - b),
+          [200, 402],
+        );
+        const refused = both.find(({ status }) => status === 402);
+        assert.ok(refused);
+        const { error } = (await refused.json()) as { error: { metadata: { reason: string } } };
+        assert.equal(error.metadata.reason, "nonce_used");
+        for (const url of urls) assert.equal((await post(url, headers)).status, 402, "nor later");
+      }
+      const { escrow } = economy.contracts;
+      for (const deadline = Date.now() + SETTLED_MS; ; await sleep(250)) {
+        if ((await escrow.account(accountId)).nextSeq === BigInt(ROUNDS)) break;
+        assert.ok(Date.now() < deadline, "each payment has one row on chain");
+      }
+    },
+  );
 
   it("survive the SIGKILL of one of them under load", { timeout: 120_000 }, async () => {
     const { accountId } = economy.network.demo;
