@@ -8,6 +8,7 @@ import {
   type JsonRpcProvider,
   type TransactionRequest,
 } from "ethers";
+import { UNITS } from "../../router/model/offer.ts";
 import { parseTokens } from "../../router/model/money.ts";
 import { artifactOf } from "../deploy/artifacts.ts";
 import { contractsOf, deploy, type Deployment } from "../deploy/deploy.ts";
@@ -16,7 +17,7 @@ import { DEMO_WINDOWS } from "../deploy/windows.ts";
 import { eventOf, mined } from "../mined.ts";
 import { parsePerMillion } from "../provider/prices.ts";
 import type { DevKeys } from "./devKeys.ts";
-import type { DemoProvider } from "./providers/catalog.ts";
+import { DEMO_PROVIDERS, type DemoProvider } from "./providers/catalog.ts";
 
 export interface DemoEconomy {
   readonly contracts: Deployment;
@@ -52,10 +53,12 @@ const GAS_COINS = toQuantity(parseEther("1000"));
 /** Calls that build on others of the same block can't be estimated. */
 const GAS: TransactionRequest = { gasLimit: 500_000n };
 
-/** What the compiled contracts are, in one hash. */
+/** What the compiled contracts are, and who offers what, in one hash. */
 export function buildHash(): string {
   const names = ["AI1NET", "Registry", "Escrow", "Ledger", "Reviews"];
-  return keccak256(`0x${names.map((name) => artifactOf(name).bytecode.slice(2)).join("")}`);
+  const code = names.map((name) => artifactOf(name).bytecode.slice(2)).join("");
+  const offered = JSON.stringify(DEMO_PROVIDERS.map(({ name, model, unit }) => [name, model, unit]));
+  return keccak256(`0x${code}${Buffer.from(offered).toString("hex")}`);
 }
 
 /**
@@ -65,7 +68,7 @@ export function buildHash(): string {
 export async function setUpEconomy(
   rpc: JsonRpcProvider,
   keys: DevKeys,
-  demoProviders: readonly Pick<DemoProvider, "name" | "model" | "price">[],
+  demoProviders: readonly Pick<DemoProvider, "name" | "model" | "unit" | "price">[],
   progress: (done: string) => void,
 ): Promise<DemoEconomy> {
   const wallet = (role: string) => keys.wallet(role, rpc);
@@ -111,9 +114,12 @@ export async function setUpEconomy(
     ...as(`provider/${demo.name}`),
     owner: wallet(`provider/${demo.name}`).address,
   }));
-  const models = [...new Set(demoProviders.map(({ model }) => model))];
+  const units = new Map(demoProviders.map(({ model, unit }) => [model, UNITS.indexOf(unit)]));
+  const models = [...units.keys()];
   const give = (to: string, amount: bigint) => asAdmin.token.transfer(to, amount, GAS);
-  const modelReceipts = mined(...models.map((model) => asAdmin.registry.registerModel(model, 0, GAS)));
+  const modelReceipts = mined(
+    ...models.map((model) => asAdmin.registry.registerModel(model, units.get(model) ?? 0, GAS)),
+  );
   await Promise.all([
     mined(
       give(wallet("operator").address, OPERATOR_BOND),

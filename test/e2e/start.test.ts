@@ -147,21 +147,39 @@ describe("npm start", { timeout: 420_000 }, () => {
 
   it("serves every model that it says", async () => {
     for (const model of new Set(DEMO_PROVIDERS.map((provider) => provider.model))) {
-      const isEmbedder = model === "ai1net/embedder";
-      const body = isEmbedder
-        ? { model, input: "hello" }
-        : { model, messages: [{ role: "user", content: "1 + 1" }] };
-      const response = await fetch(
-        `${economy.routerUrl}/v1/${isEmbedder ? "embeddings" : "chat/completions"}`,
-        {
-          method: "POST",
-          headers: { "content-type": "application/json", authorization: `Bearer ${economy.demo.apiKey}` },
-          body: JSON.stringify(body),
-        },
-      );
+      const special: Readonly<Record<string, readonly [string, object]>> = {
+        "ai1net/embedder": ["embeddings", { input: "hello" }],
+        "ai1net/painter": ["images/generations", { prompt: "hello" }],
+        "ai1net/speaker": ["audio/speech", { input: "hello", response_format: "pcm" }],
+      };
+      const messages = [{ role: "user", content: "1 + 1" }];
+      const [endpoint, fields] = special[model] ?? ["chat/completions", { messages }];
+      const response = await fetch(`${economy.routerUrl}/v1/${endpoint}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${economy.demo.apiKey}` },
+        body: JSON.stringify({ model, ...fields }),
+      });
       assert.equal(response.status, 200, `${model}: ${await response.clone().text()}`);
     }
-    await settledRows(5);
+    await settledRows(7);
+  });
+
+  it("paints, hums and writes on by the examples of the documentation", async () => {
+    const readme = readFileSync(new URL("../../scripts/README.md", import.meta.url), "utf8");
+    const example = /```sh\n(curl [\s\S]*?)```/u.exec(readme)?.[1];
+    assert.ok(example, "there is an example");
+    const here = example.replaceAll("http://127.0.0.1:8080", economy.routerUrl);
+    const { code, output: text } = await run("sh", [
+      "-ec",
+      `cd "${dataDir}"; AI1NET_KEY=${economy.demo.apiKey}\n${here}`,
+    ]);
+    assert.equal(code, 0, text);
+    const file = (name: string): Buffer => readFileSync(path.join(dataDir, name));
+    assert.equal(file("picture.png").subarray(1, 4).toString("latin1"), "PNG");
+    assert.equal(file("sound.wav").subarray(0, 4).toString("latin1"), "RIFF");
+    const written = JSON.parse(file("text.json").toString()) as { choices: { text: string }[] };
+    assert.match(written.choices[0]?.text ?? "", /= 6/u);
+    assert.match(file("response.json").toString(), /= 6/u);
   });
 
   it("says so when it runs already", async () => {

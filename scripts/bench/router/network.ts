@@ -20,6 +20,7 @@ const REST_MS = 120_000;
 const PROVIDER = {
   name: "bench",
   model: BENCH_MODEL,
+  unit: "token" as const,
   price: { input: "0.1", output: "0.4", request: "0.00001" },
 };
 

@@ -20,7 +20,22 @@ export interface EmbeddingAbility {
   embed(text: string, dimensions: number): number[];
 }
 
-export type Ability = ChatAbility | EmbeddingAbility;
+/** Paints a text: a PNG file. */
+export interface ImageAbility {
+  readonly kind: "image";
+  /** @param index of several pictures of one text, from 0 */
+  paint(prompt: string, width: number, height: number, index: number): Buffer;
+}
+
+/** Says a text, in 16-bit samples. */
+export interface SpeechAbility {
+  readonly kind: "speech";
+  speak(text: string, speed: number): Iterable<Buffer>;
+  /** How many bytes that is. */
+  bytesOf(text: string, speed: number): number;
+}
+
+export type Ability = ChatAbility | EmbeddingAbility | ImageAbility | SpeechAbility;
 
 /** What the user said last, which is what these abilities work on. */
 export function lastUserText(conversation: Conversation): string {

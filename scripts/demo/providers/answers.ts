@@ -77,7 +77,7 @@ export async function complete(
   body: ChatBody,
   pace: Pace,
   signal: AbortSignal,
-): Promise<object> {
+): Promise<Readonly<Record<string, unknown>>> {
   const { promptTokens, texts } = begin(ability, body, pace, signal);
   let content = "";
   let next = await texts.next();
@@ -106,13 +106,15 @@ export async function stream(
   pace: Pace,
   response: ServerResponse,
   signal: AbortSignal,
+  shape: (event: Readonly<Record<string, unknown>>) => object | undefined = (event) => event,
 ): Promise<void> {
   const { promptTokens, texts } = begin(ability, body, pace, signal);
   const withUsage = body.stream_options?.include_usage === true;
   const frame = { id: chatId(), object: "chat.completion.chunk", created: nowSec(), model: body.model };
   const write = async (fields: object): Promise<void> => {
-    const event = { ...frame, ...fields };
-    if (!response.write(`data: ${JSON.stringify(event)}\n\n`)) await once(response, "drain", { signal });
+    const event = shape({ ...frame, ...fields });
+    if (event && !response.write(`data: ${JSON.stringify(event)}\n\n`))
+      await once(response, "drain", { signal });
   };
   const choice = (delta: object, finishReason: FinishReason | null) => ({
     choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
@@ -132,6 +134,24 @@ export async function stream(
   await write(choice({}, next.value));
   if (withUsage) await write({ choices: [], usage: usageOf(promptTokens, meter.tokens) });
   response.end("data: [DONE]\n\n");
+}
+
+/** A chat's answer as a text completion's: whole, or one event of it; undefined for an event that says nothing. */
+export function asText(answer: Readonly<Record<string, unknown>>): object | undefined {
+  type Choice = Readonly<Record<"message" | "delta", { readonly content?: string } | undefined>> & {
+    readonly finish_reason: string | null;
+  };
+  const choices = (answer["choices"] as readonly Choice[]).map(
+    ({ message, delta, finish_reason }, index) => ({
+      index,
+      text: (message ?? delta)?.content ?? "",
+      logprobs: null,
+      finish_reason,
+    }),
+  );
+  const [first] = choices;
+  if (first?.text === "" && first.finish_reason === null) return undefined;
+  return { ...answer, object: "text_completion", choices };
 }
 
 const asBase64 = (vector: readonly number[]): string =>

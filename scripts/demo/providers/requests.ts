@@ -82,6 +82,59 @@ export const EmbeddingBody = z.object({
   dimensions: nullable(z.int().min(8).max(MAX_DIMENSIONS)),
 });
 
+const MOST_IMAGES = 4;
+const MOST_SPOKEN = 4_096;
+
+export const ImageBody = z.object({
+  model: z.string(),
+  prompt: z.string().min(1),
+  n: nullable(z.int().min(1).max(MOST_IMAGES)).transform((n) => n ?? 1),
+  size: nullable(
+    z.enum(["256x256", "512x512", "1024x1024"], { error: "must be 256x256, 512x512 or 1024x1024" }),
+  ).transform((size) => {
+    const side = Number((size ?? "256x256").split("x")[0]);
+    return { width: side, height: side };
+  }),
+  response_format: nullable(z.literal("b64_json", { error: "only b64_json is supported" })),
+});
+export type ImageBody = z.infer<typeof ImageBody>;
+
+export const SpeechBody = z.object({
+  model: z.string(),
+  input: z.string().min(1).max(MOST_SPOKEN),
+  speed: nullable(z.number().min(0.25).max(4)).transform((speed) => speed ?? 1),
+  response_format: z.enum(["wav", "pcm"], { error: "must be wav or pcm" }),
+});
+export type SpeechBody = z.infer<typeof SpeechBody>;
+
+/** A text completion, as the chat that it stands for. */
+export const TextBody = z
+  .object({
+    model: z.string(),
+    prompt: z.union(
+      [
+        z.string(),
+        z
+          .array(z.string())
+          .length(1)
+          .transform(([only]) => only ?? ""),
+      ],
+      {
+        error: "must be one text",
+      },
+    ),
+    stream: nullable(z.boolean()),
+    stream_options: nullable(z.object({ include_usage: nullable(z.boolean()) })),
+    max_tokens: nullable(z.int().min(1)),
+    stop: nullable(z.union([z.string().min(1), z.array(z.string().min(1)).max(MAX_STOPS)])),
+    temperature: nullable(z.number().min(0).max(2)),
+    seed: nullable(z.int()),
+    n: nullable(z.literal(1, { error: "only 1 is supported" })),
+  })
+  .transform(({ prompt, ...rest }) =>
+    ChatBody.parse({ ...rest, messages: [{ role: "user", content: prompt }] }),
+  );
+
 const responseText = z.union(
   [
     z.string(),

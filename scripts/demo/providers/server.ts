@@ -3,8 +3,18 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Ability } from "./ability.ts";
-import { complete, embed, stream, type Pace } from "./answers.ts";
-import { ChatBody, EmbeddingBody, parseBody, RequestError, ResponseBody } from "./requests.ts";
+import { asText, complete, embed, stream, type Pace } from "./answers.ts";
+import { paint, speak } from "./media.ts";
+import {
+  ChatBody,
+  EmbeddingBody,
+  ImageBody,
+  parseBody,
+  RequestError,
+  ResponseBody,
+  SpeechBody,
+  TextBody,
+} from "./requests.ts";
 import { respond, streamResponse } from "./responses.ts";
 
 export interface ProviderOptions {
@@ -29,6 +39,13 @@ export interface RunningProvider {
 }
 
 const RESPONSES = "/v1/responses";
+const COMPLETIONS = "/v1/completions";
+const PATHS: Readonly<Record<Ability["kind"], readonly string[]>> = {
+  chat: ["/v1/chat/completions", RESPONSES, COMPLETIONS],
+  embedding: ["/v1/embeddings"],
+  image: ["/v1/images/generations"],
+  speech: ["/v1/audio/speech"],
+};
 const MAX_BODY_BYTES = 1_048_576;
 const DEFAULT_MAX_IN_FLIGHT = 64;
 const DEFAULT_GRACE_MS = 5_000;
@@ -81,7 +98,6 @@ function refuse(request: IncomingMessage, response: ServerResponse, error: unkno
 export async function startProvider(options: ProviderOptions): Promise<RunningProvider> {
   const { ability, model, pace, maxInFlight = DEFAULT_MAX_IN_FLIGHT } = options;
   const expectedKey = options.apiKey === undefined ? undefined : digest(`Bearer ${options.apiKey}`);
-  const path = ability.kind === "chat" ? "/v1/chat/completions" : "/v1/embeddings";
   const card = { id: model, object: "model", created: CREATED_SEC, owned_by: "ai1net-demo" };
   let inFlight = 0;
 
@@ -89,7 +105,7 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
     request: IncomingMessage,
     response: ServerResponse,
     signal: AbortSignal,
-    isResponse: boolean,
+    pathname: string,
   ): Promise<void> {
     const body = await readJson(request);
     const named = (body as { model?: unknown } | null)?.model;
@@ -102,7 +118,21 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
       sendJson(response, 200, await embed(ability, parseBody(EmbeddingBody, body), pace, signal));
       return;
     }
-    if (isResponse) {
+    if (ability.kind === "image") {
+      sendJson(response, 200, await paint(ability, parseBody(ImageBody, body), pace, signal));
+      return;
+    }
+    if (ability.kind === "speech") {
+      await speak(ability, parseBody(SpeechBody, body), pace, response, signal);
+      return;
+    }
+    if (pathname === COMPLETIONS) {
+      const text = parseBody(TextBody, body);
+      if (text.stream === true) await stream(ability, text, pace, response, signal, asText);
+      else sendJson(response, 200, asText(await complete(ability, text, pace, signal)) ?? {});
+      return;
+    }
+    if (pathname === RESPONSES) {
       const asked = parseBody(ResponseBody, body);
       if (asked.stream) await streamResponse(ability, asked, pace, response, signal);
       else sendJson(response, 200, await respond(ability, asked, pace, signal));
@@ -129,7 +159,7 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
       route === `GET /v1/models/${encodeURIComponent(model)}`
     ) {
       sendJson(response, 200, card);
-    } else if (route === `POST ${path}` || (ability.kind === "chat" && route === `POST ${RESPONSES}`)) {
+    } else if (request.method === "POST" && PATHS[ability.kind].includes(pathname)) {
       if (inFlight >= maxInFlight)
         throw new RequestError(429, "too many requests at once", {
           code: "rate_limit_exceeded",
@@ -137,7 +167,7 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
         });
       inFlight++;
       try {
-        await infer(request, response, signal, pathname === RESPONSES);
+        await infer(request, response, signal, pathname);
       } finally {
         inFlight--;
       }

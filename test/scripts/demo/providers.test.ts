@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { crc32, inflateSync } from "node:zlib";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import OpenAI, { APIError } from "openai";
@@ -71,6 +72,50 @@ describe("demo providers", () => {
     const cut = await responses.create({ ...body, max_output_tokens: 3 });
     assert.equal(cut.status, "incomplete");
     assert.equal(cut.usage?.output_tokens, 3);
+  });
+
+  it("answer text completions, whole and as a stream, with the same words", async () => {
+    const body = { model: "ai1net/solver", prompt: "What is 2^64?" };
+    const whole = await client("abacus").completions.create(body);
+    assert.equal(whole.object, "text_completion");
+    assert.equal(whole.choices[0]?.text, "2^64 = 18446744073709551616");
+    const options = { stream: true, stream_options: { include_usage: true } } as const;
+    const chunks = await Array.fromAsync(await client("abacus").completions.create({ ...body, ...options }));
+    assert.equal(chunks.map((chunk) => chunk.choices[0]?.text ?? "").join(""), whole.choices[0]?.text);
+    assert.equal(chunks.at(-1)?.usage?.completion_tokens, whole.usage?.completion_tokens);
+  });
+
+  it("paint PNG files, the same for the same words and others for others", async () => {
+    const paint = async (prompt: string, n = 1): Promise<Buffer[]> => {
+      const painted = await client("easel").images.generate({ model: "ai1net/painter", prompt, n });
+      return (painted.data ?? []).map(({ b64_json }) => Buffer.from(b64_json ?? "", "base64"));
+    };
+    const [first, second] = await paint("A lighthouse at sunset", 2);
+    assert.ok(first && second);
+    assert.ok(!first.equals(second));
+    assert.deepEqual((await paint("A lighthouse at sunset"))[0], first);
+    assert.ok(!(await paint("A lighthouse at night"))[0]?.equals(first));
+    assert.deepEqual([first.readUInt32BE(16), first.readUInt32BE(20)], [256, 256]);
+    const length = first.readUInt32BE(33);
+    assert.equal(first.subarray(37, 41).toString("latin1"), "IDAT");
+    assert.equal(inflateSync(first.subarray(41, 41 + length)).length, 256 * (3 * 256 + 1));
+    assert.equal(crc32(first.subarray(37, 41 + length)), first.readUInt32BE(41 + length));
+    assert.equal(first.subarray(-8, -4).toString("latin1"), "IEND");
+  });
+
+  it("hum a text: WAV or bare samples, as long as the text", async () => {
+    const hum = async (input: string, response_format: "wav" | "pcm" | "mp3"): Promise<Buffer> => {
+      const request = { model: "ai1net/speaker", voice: "alloy", input, response_format } as const;
+      return Buffer.from(await (await client("hum").audio.speech.create(request)).arrayBuffer());
+    };
+    const pcm = await hum("Hello, world", "pcm");
+    const wav = await hum("Hello, world", "wav");
+    assert.deepEqual(wav.subarray(44), pcm);
+    assert.equal(wav.readUInt32LE(40), pcm.length);
+    assert.equal(wav.readUInt32LE(24), 24_000);
+    assert.equal((await hum("Hello, worldHello, world", "pcm")).length, 2 * pcm.length);
+    assert.ok(pcm.some((byte) => byte !== 0));
+    await assert.rejects(hum("Hello", "mp3"), { status: 400, param: "response_format" });
   });
 
   it("stream the same answer, with the same usage when asked", async () => {
