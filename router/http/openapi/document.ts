@@ -47,20 +47,17 @@ export function bodySchema(body: z.ZodType): object {
   return schema;
 }
 
+/** How an answer is described: by its schema where there is one. */
+function contentOf({ answer, answers = "json" }: Operation): object {
+  if (!answer) return CONTENT[answers];
+  const { $schema: _, ...schema } = z.toJSONSchema(answer, { io: "output" });
+  return { ...CONTENT[answers], [JSON_TYPE]: { schema } };
+}
+
 function operationOf({ method, path }: Route): object {
   const name = `${method.toUpperCase()} ${path}`;
-  const {
-    summary,
-    tag,
-    auth,
-    body,
-    query = [],
-    answers = "json",
-  }: Operation = OPERATIONS[name] ?? {
-    summary: name,
-    tag: "other",
-    auth: "none",
-  };
+  const operation: Operation = OPERATIONS[name] ?? { summary: name, tag: "other", auth: "none" };
+  const { summary, tag, auth, body, query = [] } = operation;
   const inPath = [...path.matchAll(/[:*](\w+)/g)].map(([, parameter]) => ({
     name: parameter,
     in: "path",
@@ -82,7 +79,7 @@ function operationOf({ method, path }: Route): object {
     security: auth === "none" ? [] : [{ [auth]: [] }],
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: { required: true, content: { [JSON_TYPE]: { schema: bodySchema(body) } } } }),
-    responses: { "200": { description: "Done", content: CONTENT[answers] }, default: failure },
+    responses: { "200": { description: "Done", content: contentOf(operation) }, default: failure },
   };
 }
 

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { ChatAnswer, EndpointsAnswer, GenerationAnswer, ModelsAnswer, ReceiptAnswer } from "./answers.ts";
 import {
   AiFields,
   ChatFields,
@@ -37,6 +38,8 @@ export interface Operation {
   /** The very schema that checks the body. */
   readonly body?: z.ZodType;
   readonly query?: readonly Parameter[];
+  /** What a JSON answer looks like; a test holds real ones against it. */
+  readonly answer?: z.ZodType;
   readonly answers?: "json" | "json or events" | "bytes" | "text" | "html";
 }
 
@@ -65,7 +68,7 @@ const query = (name: string, description: string, required = false): Parameter =
 
 /** By method and path. */
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
-  "POST /v1/chat/completions": infer("A chat, whole or as a stream", ChatFields),
+  "POST /v1/chat/completions": { ...infer("A chat, whole or as a stream", ChatFields), answer: ChatAnswer },
   "POST /v1/completions": infer("A text that goes on", CompletionFields),
   "POST /v1/responses": infer("OpenAI's Responses API, without its memory", ResponseFields),
   "POST /v1/embeddings": infer("Vectors of texts", EmbeddingsFields, "json"),
@@ -78,12 +81,15 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "POST /v1/ai/request": infer("A task, for whichever model does it best", AiFields),
   "POST /v1/compare": infer("One prompt, several models side by side", CompareFields),
 
-  "GET /v1/models": read("Models that can be bought now", "market", "none", [
-    query("unit", "token, image or second"),
-    query("task", "what the model is for"),
-    query("max_price", "$AI1NET per million output units, at most"),
-    query("sort", "price, latency, throughput, uptime or requests"),
-  ]),
+  "GET /v1/models": {
+    ...read("Models that can be bought now", "market", "none", [
+      query("unit", "token, image or second"),
+      query("task", "what the model is for"),
+      query("max_price", "$AI1NET per million output units, at most"),
+      query("sort", "price, latency, throughput, uptime or requests"),
+    ]),
+    answer: ModelsAnswer,
+  },
   "GET /v1/rankings": read("Models in order of one figure", "market", "none", [
     query("by", "requests, price, latency, throughput or uptime"),
     query("unit", "token, image or second"),
@@ -92,11 +98,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   ]),
   "GET /v1/providers": read("Providers, what backs them and how they have been doing", "market", "none"),
   "GET /v1/models/*name": read("One model", "market", "none"),
-  "GET /v1/models/*name/endpoints": read(
-    "A model's offers, with prices and how they have been doing",
-    "market",
-    "none",
-  ),
+  "GET /v1/models/*name/endpoints": {
+    ...read("A model's offers, with prices and how they have been doing", "market", "none"),
+    answer: EndpointsAnswer,
+  },
   "GET /v1/models/*name/reviews": read(
     "A model's latest reviews on chain, with their texts",
     "market",
@@ -131,8 +136,14 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "PATCH /v1/keys/:id": { summary: "Changes a key's terms", tag: "account", auth: "admin", body: KeyChanges },
   "DELETE /v1/keys/:id": read("Revokes a key", "account", "admin"),
 
-  "GET /v1/generation": read("One past request", "receipts", "key", [query("id", "its id, gen-...", true)]),
-  "GET /v1/receipts/:id": read("A signed receipt, by its own id or its request's", "receipts", "key"),
+  "GET /v1/generation": {
+    ...read("One past request", "receipts", "key", [query("id", "its id, gen-...", true)]),
+    answer: GenerationAnswer,
+  },
+  "GET /v1/receipts/:id": {
+    ...read("A signed receipt, by its own id or its request's", "receipts", "key"),
+    answer: ReceiptAnswer,
+  },
   "GET /v1/receipts/:id/proof": read("What proves a receipt's row on chain", "receipts", "key"),
   "GET /v1/ledger/batches/:id": read("A batch's rows and bytes", "receipts", "none"),
 

@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from "node:test";
 import { encodeBatch } from "../../../router/model/batch.ts";
 import { toHex } from "../../../router/model/bytes.ts";
 import type { AppDeps } from "../../../router/http/deps.ts";
+import { OPERATIONS } from "../../../router/http/openapi/operations.ts";
 import type { RowProof } from "../../../router/ports.ts";
 import { serve } from "../../../router/request/serve.ts";
 import { ADMIN_TOKEN, runApp } from "../../fakes/app.ts";
@@ -187,5 +188,30 @@ describe("a provider's feed", () => {
       after = Number(json["next_after_ms"]);
     }
     assert.deepEqual(seen, [1, 3, 1, 0, 0]);
+  });
+});
+
+describe("what the document says of answers", () => {
+  it("is what really comes", async (t) => {
+    const { get, origin, world, requestId } = await start(t);
+    world.upstream.script(2, { answer: answer("Hello!", 10, 1) });
+    const response = await fetch(`${origin}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: BEARER, "content-type": "application/json" },
+      body: JSON.stringify({ model: MODEL, messages: [{ role: "user", content: "Say hello." }] }),
+    });
+    const seen: Readonly<Record<string, unknown>> = {
+      "POST /v1/chat/completions": await response.json(),
+      "GET /v1/models": (await get("/v1/models")).json,
+      "GET /v1/models/*name/endpoints": (await get(`/v1/models/${MODEL}/endpoints`)).json,
+      "GET /v1/generation": (await get(`/v1/generation?id=${requestId}`)).json,
+      "GET /v1/receipts/:id": (await get(`/v1/receipts/${ACCOUNT}-1`)).json,
+    };
+    const described = Object.entries(OPERATIONS).filter(([, operation]) => operation.answer);
+    assert.deepEqual(described.map(([name]) => name).toSorted(), Object.keys(seen).toSorted());
+    for (const [name, { answer: schema }] of described) {
+      const { error } = schema?.safeParse(seen[name]) ?? {};
+      assert.equal(error, undefined, `${name}: ${error?.message}`);
+    }
   });
 });
