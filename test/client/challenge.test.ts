@@ -1,25 +1,61 @@
 /** A router that settles more than it signed is caught and slashed with nothing but what the client kept. */
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, before, describe, it, type TestContext } from "node:test";
+import OpenAI from "openai";
 import { createPublicClient, createWalletClient, defineChain, http } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 
 import {
   challengeRow,
+  checkedFetch,
   checkSettlement,
   ReceiptViolation,
-  verifyReceipt,
   type Evidence,
   type InclusionJson,
   type Network,
+  type ReceiptJson,
 } from "../../client/index.ts";
 import { encodeBatch, type Row } from "../../router/model/batch.ts";
 import type { Hex } from "../../router/model/bytes.ts";
+import { contentHash } from "../../router/model/commitment.ts";
 import type { Receipt } from "../../router/model/receipt.ts";
+import { answerHash } from "../../router/request/answer.ts";
 import { receiptJson } from "../../router/request/receiptJson.ts";
 import { rowProver } from "../../router/settlement/prove.ts";
 import { startTestChain, type TestChain } from "../fakes/anvil.ts";
 import { storedBatch } from "../fakes/storedBatch.ts";
+
+interface Choice {
+  readonly index: number;
+  readonly message: { readonly role: "assistant"; readonly content: string };
+  readonly finish_reason: "stop";
+}
+
+/** A router that answers every chat with "Hello!" and the receipt it is given: at the door, it does not cheat. */
+async function startRouter(
+  test: TestContext,
+  receiptOf: (body: Readonly<Record<string, unknown>>, choices: readonly Choice[]) => ReceiptJson,
+): Promise<string> {
+  const choices: Choice[] = [
+    { index: 0, message: { role: "assistant", content: "Hello!" }, finish_reason: "stop" },
+  ];
+  const server = createServer((req, res) => {
+    void (async () => {
+      const text = Buffer.concat(await Array.fromAsync(req as AsyncIterable<Buffer>)).toString();
+      const receipt = receiptOf(JSON.parse(text) as Record<string, unknown>, choices);
+      res.setHeader("content-type", "application/json");
+      res.end(JSON.stringify({ id: "gen-1", choices, usage: { cost_wei: receipt.amount }, receipt }));
+    })();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  test.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
 
 describe("kept receipts against a cheating router", () => {
   let chain: TestChain;
@@ -28,7 +64,7 @@ describe("kept receipts against a cheating router", () => {
   });
   after(() => chain.stop());
 
-  it("show which row was settled otherwise, slash the operator and refund the payer", async () => {
+  it("show which row was settled otherwise, slash the operator and refund the payer", async (t) => {
     const { operatorId } = chain.identity;
     const { registry, escrow, ledger, token } = chain.contracts("settler");
     const { contracts, accountId, providers } = chain.economy;
@@ -53,25 +89,31 @@ describe("kept receipts against a cheating router", () => {
     };
     const rpc = createPublicClient({ transport: http(chain.rpcUrl) });
 
-    // Two requests are served and signed; the client keeps both receipts.
+    // Two requests are served and signed; the client's fetch keeps both receipts.
     const signed: Row = { offerId, inputUnits: 100, outputUnits: 20, timing: 120 };
     const amountWei = 100n * offer.inputPrice + 20n * offer.outputPrice + offer.requestPrice;
-    const kept: Evidence[] = [];
-    for (const seq of [startSeq, startSeq + 1]) {
+    let seq = startSeq;
+    const routerUrl = await startRouter(t, (body, choices) => {
       const receipt: Receipt = {
         operatorId,
         accountId,
-        seq,
+        seq: seq++,
         ...signed,
         appId: 0,
         amountWei,
-        requestHash: `0x${"aa".repeat(32)}`,
-        responseHash: `0x${"bb".repeat(32)}`,
+        requestHash: contentHash(body),
+        responseHash: answerHash(choices),
         servedAtSec,
       };
-      const verified = await verifyReceipt(rpc, network, receiptJson(chain.signer.sign(receipt)));
-      const evidence = { ...verified, chargedWei: amountWei, authorizedWei: undefined, url: "", atMs: 0 };
-      kept.push(evidence);
+      return receiptJson(chain.signer.sign(receipt));
+    });
+    const kept: Evidence[] = [];
+    const fetch = checkedFetch(rpc, network, { keep: (evidence) => kept.push(evidence) });
+    const openai = new OpenAI({ baseURL: `${routerUrl}/v1`, apiKey: "x", maxRetries: 0, fetch });
+    for (const content of ["Hi", "And you?"]) {
+      const messages = [{ role: "user" as const, content }];
+      const answer = await openai.chat.completions.create({ model: "m", messages });
+      assert.equal(answer.choices[0]?.message.content, "Hello!");
     }
     const [cheated, honest] = kept as [Evidence, Evidence];
 
