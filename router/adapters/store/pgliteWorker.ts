@@ -21,8 +21,11 @@ export interface Answer {
 const port = parentPort;
 if (!port) throw new Error("pgliteWorker.ts is a thread, no program");
 
+// What it caches stays in this process for good, and the operating system caches the same files.
+const startParams = [...PGlite.defaultStartParams, "-c", "shared_buffers=32MB"];
+
 // What fails here fails with the first question.
-const opening = PGlite.create({ dataDir: workerData as string });
+const opening = PGlite.create({ dataDir: workerData as string, startParams });
 opening.catch(() => {});
 
 async function answer({ id, text, values, copied }: Question): Promise<Answer> {
