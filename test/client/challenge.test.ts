@@ -46,7 +46,7 @@ async function startRouter(
       const text = Buffer.concat(await Array.fromAsync(req as AsyncIterable<Buffer>)).toString();
       const receipt = receiptOf(JSON.parse(text) as Record<string, unknown>, choices);
       res.setHeader("content-type", "application/json");
-      res.end(JSON.stringify({ id: "gen-1", choices, usage: { cost_wei: receipt.amount }, receipt }));
+      res.end(JSON.stringify({ id: "gen-1", choices, usage: { cost_wei: receipt.fields.amount }, receipt }));
     })();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
