@@ -92,12 +92,12 @@ describe("kept receipts against a cheating router", () => {
     // Two requests are served and signed; the client's fetch keeps both receipts.
     const signed: Row = { offerId, inputUnits: 100, outputUnits: 20, timing: 120 };
     const amountWei = 100n * offer.inputPrice + 20n * offer.outputPrice + offer.requestPrice;
-    let seq = startSeq;
+    let nextSeq = startSeq;
     const routerUrl = await startRouter(t, (body, choices) => {
       const receipt: Receipt = {
         operatorId,
         accountId,
-        seq: seq++,
+        seq: nextSeq++,
         ...signed,
         appId: 0,
         amountWei,
