@@ -12,7 +12,7 @@ import { HARDHAT, runSuite, type Suite } from "./runSuite.ts";
 
 const SUITES: readonly Suite[] = [
   { name: "contracts", runner: "hardhat", files: "test/contracts/**/*.{test.ts,t.sol}", limitMin: 8 },
-  { name: "router", runner: "node", files: "test/router/**/*.test.ts", limitMin: 5 },
+  { name: "router", runner: "node", files: "test/router/**/*.test.ts", limitMin: 10 },
   { name: "client", runner: "node", files: "test/client/**/*.test.ts", needsBuild: true, limitMin: 5 },
   { name: "scripts", runner: "node", files: "test/scripts/**/*.test.ts", needsBuild: true, limitMin: 5 },
   { name: "web", runner: "node", files: "test/web/**/*.test.ts", needsBuild: true, limitMin: 5 },
