@@ -4,6 +4,7 @@ import type { Challenge, ChallengeDesk } from "../../ports.ts";
 import { challengesAbi } from "./abi.ts";
 import { BlockTrail } from "./blockTrail.ts";
 import type { Client, Contracts } from "./contracts.ts";
+import { firstBlockSince } from "./firstBlockSince.ts";
 import type { TransactionSender } from "./transactionSender.ts";
 
 /** Nodes bound what one call may ask for. */
@@ -26,18 +27,6 @@ export function challengeDesk(
   const trail = new BlockTrail(client);
   const at = { address: challenges, abi: challengesAbi } as const;
   let readTo: bigint | undefined;
-
-  /** The first block with a timestamp from `sec` on. */
-  const firstBlockSince = async (sec: bigint, head: bigint): Promise<bigint> => {
-    let [low, high] = [0n, head];
-    while (low < high) {
-      const middle = (low + high) / 2n;
-      const { timestamp } = await client.getBlock({ blockNumber: middle });
-      if (timestamp >= sec) high = middle;
-      else low = middle + 1n;
-    }
-    return low;
-  };
 
   const openedIn = async (fromBlock: bigint, toBlock: bigint): Promise<Challenge[]> => {
     const opened: Challenge[] = [];
@@ -67,7 +56,7 @@ export function challengeDesk(
       if (all) readTo = undefined;
       const fromBlock =
         readTo === undefined
-          ? await firstBlockSince(head.timestamp - BigInt(challengeWindowSec), head.number)
+          ? await firstBlockSince(client, head.timestamp - BigInt(challengeWindowSec), head.number)
           : readTo + 1n;
       const opened = await openedIn(fromBlock, head.number);
       readTo = head.number;

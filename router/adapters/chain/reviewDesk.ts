@@ -5,6 +5,7 @@ import type { ReviewDesk, SentResult } from "../../ports.ts";
 import { reviewsAbi, settleAbi } from "./abi.ts";
 import { BlockTrail } from "./blockTrail.ts";
 import type { Client, Contracts } from "./contracts.ts";
+import { firstBlockSince } from "./firstBlockSince.ts";
 import type { TransactionSender } from "./transactionSender.ts";
 
 /** Nodes bound what one call may ask for. */
@@ -31,18 +32,6 @@ export function reviewDesk(
   let isStale = false;
   let relayedAtMs: number[] = [];
 
-  /** The first block with a timestamp from `sec` on. */
-  const firstBlockSince = async (sec: bigint, head: bigint): Promise<bigint> => {
-    let [low, high] = [0n, head];
-    while (low < high) {
-      const middle = (low + high) / 2n;
-      const { timestamp } = await client.getBlock({ blockNumber: middle });
-      if (timestamp >= sec) high = middle;
-      else low = middle + 1n;
-    }
-    return low;
-  };
-
   const madeIn = async (fromBlock: bigint, toBlock: bigint): Promise<Review[]> => {
     const found: Review[] = [];
     for (let from = fromBlock; from <= toBlock; from += BLOCKS_AT_ONCE) {
@@ -65,7 +54,7 @@ export function reviewDesk(
       if (step === "reorganized") [isStale, readTo] = [true, undefined];
       const from =
         readTo === undefined
-          ? await firstBlockSince(head.timestamp - REMEMBERED_SEC, head.number)
+          ? await firstBlockSince(client, head.timestamp - REMEMBERED_SEC, head.number)
           : readTo + 1n;
       const found = await madeIn(from, head.number);
       const reorganized = isStale;
